@@ -1,0 +1,1 @@
+"""The pipeline's steps, one package each, and what they share in components.base."""

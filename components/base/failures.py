@@ -1,0 +1,51 @@
+"""How a step fails: one message, a non-zero exit, and a line for the exit handler, which may take nothing from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypedDict
+
+from components.base.errors import TextgateError
+
+VARIABLE = "TEXTGATE_FAILURES"
+
+
+class Failure(TypedDict):
+    step: str
+    message: str
+
+
+@contextmanager
+def reported(step: str) -> Iterator[None]:
+    """Turns an exception of the step into its message and exit status 1.
+
+    Appends the failure to the file named by TEXTGATE_FAILURES, where a runner set it. A TextgateError is shown as its
+    message alone; anything else is a fault of ours and keeps its stack trace in the task's log.
+    """
+    try:
+        yield
+    except Exception as error:
+        expected = isinstance(error, TextgateError)
+        message = str(error) if expected else f"{type(error).__name__}: {error}"
+        if not expected or os.environ.get("TEXTGATE_DEBUG"):
+            traceback.print_exc()
+        print(f"textgate: {step}: {message}", file=sys.stderr, flush=True)
+        if target := os.environ.get(VARIABLE):
+            with Path(target).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(Failure(step=step, message=message)) + "\n")
+        sys.exit(1)
+
+
+def first() -> Failure | None:
+    """The failure that was reported first in this run, if any."""
+    target = os.environ.get(VARIABLE)
+    if not target or not Path(target).exists():
+        return None
+    lines = Path(target).read_text(encoding="utf-8").splitlines()
+    return json.loads(lines[0]) if lines else None

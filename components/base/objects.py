@@ -1,0 +1,131 @@
+"""The one place that talks to an object store: a plain folder or S3, addressed by `folder` or `s3://bucket/prefix`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from components.base.errors import TextgateError
+from components.base.files import CHUNK
+
+
+class ObjectStore(Protocol):
+    """Keys are relative, with forward slashes."""
+
+    url: str
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Streams an object. Raises FileNotFoundError when there is none."""
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Writes an object only where there is none; False when somebody was first."""
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Sorted keys that start with `prefix`."""
+
+
+class FolderStore:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.root = Path(url)
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        with (self.root / key).open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    def create(self, key: str, content: bytes) -> bool:
+        target = self.root / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
+        beside.write_bytes(content)
+        try:
+            os.link(beside, target)
+        except FileExistsError:
+            return False
+        finally:
+            beside.unlink()
+        return True
+
+    def keys(self, prefix: str = "") -> list[str]:
+        if not self.root.is_dir():
+            return []
+        names = (path.relative_to(self.root) for path in self.root.rglob("*") if path.is_file())
+        visible = (name.as_posix() for name in names if not name.name.startswith("."))
+        return sorted(name for name in visible if name.startswith(prefix))
+
+
+class S3Store:
+    """Credentials and endpoint come from boto3's own environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL_S3, ...)."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        parts = urlsplit(url)
+        self.bucket, self.prefix = parts.netloc, parts.path.strip("/")
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        if self._client is None:
+            import boto3
+            from botocore.config import Config
+
+            self._client = boto3.client("s3", config=Config(retries={"max_attempts": 5, "mode": "standard"}))
+        return self._client
+
+    def _key(self, key: str) -> str:
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def _explained(self, error: Exception, key: str) -> Exception:
+        code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+        if code in {"NoSuchKey", "404"}:
+            return FileNotFoundError(f"{self.url}: no object {key}")
+        reason = f"{code}: {error}" if code else str(error)
+        return TextgateError(
+            f"{self.url} did not answer as expected ({reason}); check the bucket, AWS_ENDPOINT_URL_S3 and the credentials"
+        )
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            body = self.client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"]
+            yield from body.iter_chunks(CHUNK)
+        except (BotoCoreError, ClientError) as error:
+            raise self._explained(error, key) from error
+
+    def create(self, key: str, content: bytes) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self.client.put_object(Bucket=self.bucket, Key=self._key(key), Body=content, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}:
+                return False
+            raise self._explained(error, key) from error
+        except BotoCoreError as error:
+            raise self._explained(error, key) from error
+        return True
+
+    def keys(self, prefix: str = "") -> list[str]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._key(prefix))
+            found = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        except (BotoCoreError, ClientError) as error:
+            raise self._explained(error, prefix) from error
+        start = len(self.prefix) + 1 if self.prefix else 0
+        return sorted(key[start:] for key in found)
+
+
+def open_store(url: str) -> ObjectStore:
+    """Raises TextgateError for a scheme that is not known."""
+    if url.startswith("s3://"):
+        return S3Store(url)
+    if "://" in url:
+        raise TextgateError(f"{url}: not an object store; use a folder or s3://bucket/prefix")
+    return FolderStore(url)

@@ -1,0 +1,1 @@
+"""The graphs and what runs them: compile, local, cluster, and the command line."""

@@ -1,0 +1,1 @@
+"""Fine-tunes a classifier on the encoded dataset; the only step that imports TensorFlow."""

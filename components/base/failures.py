@@ -42,10 +42,10 @@ def reported(step: str) -> Iterator[None]:
         sys.exit(1)
 
 
-def first() -> Failure | None:
-    """The failure that was reported first in this run, if any."""
-    target = os.environ.get(VARIABLE)
-    if not target or not Path(target).exists():
+def first(path: Path | None = None) -> Failure | None:
+    """The failure that was reported first, in `path` or in the file that this run's steps report to, if any."""
+    target = path or Path(os.environ.get(VARIABLE) or os.devnull)
+    if not target.exists():
         return None
-    lines = Path(target).read_text(encoding="utf-8").splitlines()
+    lines = target.read_text(encoding="utf-8").splitlines()
     return json.loads(lines[0]) if lines else None

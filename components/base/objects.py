@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from components.base.errors import TextgateError
 from components.base.files import CHUNK
+
+CONFLICT_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class ObjectStore(Protocol):
@@ -39,16 +44,19 @@ class FolderStore:
 
     def create(self, key: str, content: bytes) -> bool:
         target = self.root / key
-        target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
-        beside.write_bytes(content)
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(content)
             os.link(beside, target)
-        except FileExistsError:
-            return False
+            return True
+        except OSError as error:
+            if error.errno == errno.EEXIST and target.exists():
+                return False
+            raise TextgateError(f"{target} cannot be written: {error.strerror}") from None
         finally:
-            beside.unlink()
-        return True
+            with suppress(OSError):
+                beside.unlink()
 
     def keys(self, prefix: str = "") -> list[str]:
         if not self.root.is_dir():
@@ -73,7 +81,8 @@ class S3Store:
             import boto3
             from botocore.config import Config
 
-            self._client = boto3.client("s3", config=Config(retries={"max_attempts": 5, "mode": "standard"}))
+            retries: Any = {"max_attempts": 5, "mode": "standard"}
+            self._client = boto3.client("s3", config=Config(connect_timeout=5, retries=retries))
         return self._client
 
     def _key(self, key: str) -> str:
@@ -85,7 +94,8 @@ class S3Store:
             return FileNotFoundError(f"{self.url}: no object {key}")
         reason = f"{code}: {error}" if code else str(error)
         return TextgateError(
-            f"{self.url} did not answer as expected ({reason}); check the bucket, AWS_ENDPOINT_URL_S3 and the credentials"
+            f"{self.url} did not answer as expected ({reason});"
+            " check the bucket, AWS_ENDPOINT_URL_S3 and the credentials"
         )
 
     def chunks(self, key: str) -> Iterator[bytes]:
@@ -100,15 +110,22 @@ class S3Store:
     def create(self, key: str, content: bytes) -> bool:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        try:
-            self.client.put_object(Bucket=self.bucket, Key=self._key(key), Body=content, IfNoneMatch="*")
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}:
-                return False
-            raise self._explained(error, key) from error
-        except BotoCoreError as error:
-            raise self._explained(error, key) from error
-        return True
+        pauses = iter(CONFLICT_PAUSES)
+        while True:
+            try:
+                self.client.put_object(Bucket=self.bucket, Key=self._key(key), Body=content, IfNoneMatch="*")
+                return True
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code in {"PreconditionFailed", "412"}:
+                    return False
+                # Somebody writes the same key at this moment; who was first shows on the next try.
+                pause = next(pauses, None)
+                if code not in {"ConditionalRequestConflict", "409"} or pause is None:
+                    raise self._explained(error, key) from error
+                time.sleep(pause)
+            except BotoCoreError as error:
+                raise self._explained(error, key) from error
 
     def keys(self, prefix: str = "") -> list[str]:
         from botocore.exceptions import BotoCoreError, ClientError

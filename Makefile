@@ -1,0 +1,42 @@
+# textgate: `make demo` and `make test` need only python3 (3.11 to 3.13), make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint lock clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/ready  ## prepare .venv from the locks (about 4 GB; quick when nothing changed)
+
+$(VENV)/ready: requirements.lock nodeps.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "textgate needs Python 3.11 to 3.13; name one with PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ echo "python3 has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "installing the locked packages into $(VENV); the first time takes some minutes"
+	@$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install -q --require-hashes --no-deps -r nodeps.lock
+	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup  ## data, pipeline, server, three questions; FULL=1 takes all data, SEED=n a seed
+	@$(BIN)/textgate data import
+	@$(BIN)/textgate demo $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
+
+test: setup  ## run the tests; PYTEST="-k gate" narrows them
+	@$(BIN)/python -m pytest $(PYTEST)
+
+lint: setup  ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock: setup  ## resolve the locks again, keeping what still fits
+	@sh infra/locks.sh $(BIN)
+
+clean:  ## remove the environment and the caches of tools (never data or .textgate)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

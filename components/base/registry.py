@@ -1,0 +1,166 @@
+"""The one place that talks to MLflow about models: versions, their tags and aliases, and the bundles they hold."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from components.base.errors import TextgateError
+from components.base.files import new_folder, write_json
+from components.base.locks import locked
+from components.base.mlflow_client import connect, explained, mlflow, shown_uri, uri
+from components.base.workspace import home
+from serving import bundle as bundles
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+BUNDLE_DIGEST = "textgate.bundle_digest"
+VERDICT = "textgate.verdict"
+VERDICT_DIGEST = "textgate.verdict_digest"
+RUN_ID = "textgate.run_id"
+
+
+def version_tags(name: str, version: str) -> dict[str, str]:
+    """Raises TextgateError where the model has no such version."""
+    client = connect()
+    with explained(f"read version {version} of {name}"):
+        try:
+            return dict(client.get_model_version(name, version).tags)
+        except mlflow.MlflowException as error:
+            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                raise
+    raise TextgateError(f"MLflow at {shown_uri()} has no version {version} of {name}")
+
+
+def tag_version(name: str, version: str, tags: Mapping[str, str]) -> None:
+    client = connect()
+    with explained(f"tag version {version} of {name}"):
+        for key, value in tags.items():
+            client.set_model_version_tag(name, version, key, value)
+
+
+def find_version(name: str, digest: str) -> str | None:
+    """The newest version that holds the bundle with this digest."""
+    client = connect()
+    with explained(f"search the versions of {name}"):
+        found = client.search_model_versions(f"name = '{name}' and tags.`{BUNDLE_DIGEST}` = '{digest}'")
+    return max((str(version.version) for version in found), key=int, default=None)
+
+
+def aliases(name: str) -> dict[str, str]:
+    """Alias to version."""
+    client = connect()
+    with explained(f"read the aliases of {name}"):
+        return {alias: str(version) for alias, version in client.get_registered_model(name).aliases.items()}
+
+
+def set_alias(name: str, alias: str, version: str) -> None:
+    client = connect()
+    with explained(f"give version {version} of {name} the alias {alias}"):
+        client.set_registered_model_alias(name, alias, version)
+
+
+def drop_alias(name: str, alias: str, version: str) -> None:
+    """Takes the alias away if it points to this version."""
+    if aliases(name).get(alias) != version:
+        return
+    client = connect()
+    with explained(f"take the alias {alias} from version {version} of {name}"):
+        client.delete_registered_model_alias(name, alias)
+
+
+def create_version(name: str, run_id: str, bundle: Path, tags: Mapping[str, str], summary: str) -> str:
+    """Uploads the bundle's files as they are, with an MLmodel beside them, and gives the number of the new version.
+
+    A version appears only once all its files are stored.
+    """
+    client = connect()
+    with explained(f"store a version of {name}"):
+        experiment_id = client.get_run(run_id).info.experiment_id
+        model = client.create_logged_model(experiment_id, name="bundle", source_run_id=run_id)
+        try:
+            with tempfile.TemporaryDirectory() as beside:
+                _write_mlmodel(Path(beside), model, bundle)
+                client.log_model_artifacts(model.model_id, str(bundle))
+                client.log_model_artifacts(model.model_id, beside)
+            client.finalize_logged_model(model.model_id, "READY")
+        except BaseException:
+            with suppress(Exception):
+                client.finalize_logged_model(model.model_id, "FAILED")
+            raise
+        client.log_outputs(run_id, [mlflow.entities.LoggedModelOutput(model.model_id, step=0)])
+        version = client.create_model_version(
+            name, model.artifact_location, run_id, tags=dict(tags), description=summary, model_id=model.model_id
+        ).version
+        # What MLflow's page of the logged model looks for.
+        link = json.dumps([{"name": name, "version": str(version)}])
+        client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": link})
+    return str(version)
+
+
+def download_bundle(name: str, version: str) -> Path:
+    """The version's bundle in the workspace's cache, fetched once, verified each time against the version's digest.
+
+    Raises TextgateError where the version or its digest is missing, or the bytes are others.
+    """
+    digest = version_tags(name, version).get(BUNDLE_DIGEST, "")
+    if not digest:
+        raise TextgateError(f"version {version} of {name} has no tag {BUNDLE_DIGEST}: textgate did not register it")
+    target = home() / "cache" / "bundles" / digest
+    with locked(target.with_name(f".{digest}.lock")):
+        if not _fault(target, digest):
+            return target
+        with new_folder(target) as folder:
+            _download(name, version, folder)
+            if fault := _fault(folder, digest):
+                raise TextgateError(f"version {version} of {name} in MLflow at {shown_uri()} is damaged: {fault}")
+    return target
+
+
+def _fault(folder: Path, digest: str) -> str:
+    """What keeps the folder from being the bundle with this digest; empty when it is."""
+    try:
+        bundles.verify(folder)
+    except TextgateError as error:
+        return str(error)
+    found = bundles.digest(folder)
+    return "" if found == digest else f"its bundle digest is {found}, and the version's tag says {digest}"
+
+
+def _download(name: str, version: str, folder: Path) -> None:
+    client = connect()
+    with explained(f"fetch version {version} of {name}"), tempfile.TemporaryDirectory(dir=folder.parent) as beside:
+        source = client.get_model_version_download_uri(name, version)
+        fetched = mlflow.artifacts.download_artifacts(source, dst_path=beside, tracking_uri=uri())
+        for path in Path(fetched).iterdir():
+            path.rename(folder / path.name)
+
+
+def _write_mlmodel(folder: Path, model: Any, bundle: Path) -> None:
+    """MLmodel and an input example, which MLflow needs to load the bundle; they are no part of it."""
+    types, signature = mlflow.types, mlflow.models.signature
+    text, _ = bundles.read_canary(bundle)[0]
+    write_json(folder / "input_example.json", {"columns": ["text"], "data": [[text]]})
+    described = mlflow.models.Model(
+        artifact_path=model.artifact_location,
+        model_uuid=model.model_id,
+        model_id=model.model_id,
+        run_id=model.source_run_id,
+        signature=signature.ModelSignature(
+            # Without a name, for a named column would refuse a plain list of texts.
+            inputs=types.Schema([types.ColSpec("string")]),
+            outputs=types.Schema([types.ColSpec("string", "label"), types.ColSpec("float", "probability")]),
+        ),
+        saved_input_example_info={
+            "artifact_path": "input_example.json",
+            "type": "dataframe",
+            "pandas_orient": "split",
+        },
+        metadata={BUNDLE_DIGEST: bundles.digest(bundle)},
+    )
+    mlflow.pyfunc.add_to_model(described, loader_module="serving.pyfunc")
+    described.save(str(folder / "MLmodel"))

@@ -1,0 +1,182 @@
+"""The one place that talks to MLflow about runs; registry.py is the one for models."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from components.base.errors import TextgateError
+from components.base.mlflow_client import alone, connect, explained, is_server, mlflow, shown_uri, uri
+from components.base.workspace import home
+
+JOB_ID = "textgate.job_id"
+# The server's limits for one request.
+METRICS_AT_ONCE = 1000
+PARAMS_OR_TAGS_AT_ONCE = 100
+
+T = TypeVar("T")
+
+
+class Point(NamedTuple):
+    """One value of a metric; `step` is the epoch, and 0 where there is only one value."""
+
+    key: str
+    value: float
+    step: int = 0
+
+
+def prepare(name: str) -> str:
+    """Makes experiment and registered model where they are missing; gives the experiment's id."""
+    client = connect()
+    with alone(), explained(f"prepare experiment and model {name}"):
+        experiment_id = _experiment(client, name)
+        try:
+            client.create_registered_model(name)
+        except mlflow.MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+    return experiment_id
+
+
+def open_run(name: str, job_id: str, tags: Mapping[str, str]) -> str:
+    """The id of the job's run, made where there is none yet; the one in MLFLOW_RUN_ID is taken if it is free.
+
+    `tags` are set in either case.
+    """
+    experiment_id, client = prepare(name), connect()
+    with alone(), explained(f"open the run of job {job_id}"):
+        run = _given_run(client, job_id) or _search(client, experiment_id, job_id)
+        if run is None:
+            run = client.create_run(experiment_id, tags={JOB_ID: job_id}, run_name=job_id)
+    run_id: str = run.info.run_id
+    log(run_id, tags={**tags, JOB_ID: job_id})
+    return run_id
+
+
+def find_run(name: str, job_id: str) -> str | None:
+    """The id of the job's run. Makes nothing."""
+    client = connect()
+    with explained(f"find the run of job {job_id}"):
+        run = _given_run(client, job_id)
+        if run is None or run.data.tags.get(JOB_ID) != job_id:
+            experiment = client.get_experiment_by_name(name)
+            run = _search(client, experiment.experiment_id, job_id) if experiment else None
+    return run.info.run_id if run else None
+
+
+def the_run(name: str, job_id: str) -> str:
+    """As find_run. Raises TextgateError when the job has no run."""
+    if run_id := find_run(name, job_id):
+        return run_id
+    raise TextgateError(f"MLflow at {shown_uri()} has no run of job {job_id}; the step resolve opens it")
+
+
+def close_run(run_id: str, status: str, tags: Mapping[str, str]) -> None:
+    """`status` is MLflow's: FINISHED, FAILED or KILLED."""
+    log(run_id, tags=tags)
+    client = connect()
+    with explained(f"close the run {run_id}"):
+        client.set_terminated(run_id, status)
+
+
+def run_tags(run_id: str) -> dict[str, str]:
+    client = connect()
+    with explained(f"read the run {run_id}"):
+        return dict(client.get_run(run_id).data.tags)
+
+
+def log(
+    run_id: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    metrics: Sequence[Point] = (),
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Writes what is new; the same values a second time change nothing, and a parameter keeps its first value."""
+    client, entities = connect(), mlflow.entities
+    with explained(f"write to the run {run_id}"):
+        run = client.get_run(run_id)
+        known, begun = run.data.params, run.info.start_time
+        points = [entities.Metric(key, value, begun, step) for key, value, step in metrics]
+        new = [entities.Param(key, str(value)) for key, value in (params or {}).items() if key not in known]
+        for some_points in _batched(points, METRICS_AT_ONCE):
+            client.log_batch(run_id, metrics=some_points)
+        for some_params in _batched(new, PARAMS_OR_TAGS_AT_ONCE):
+            client.log_batch(run_id, params=some_params)
+        for some_tags in _batched([entities.RunTag(*tag) for tag in (tags or {}).items()], PARAMS_OR_TAGS_AT_ONCE):
+            client.log_batch(run_id, tags=some_tags)
+
+
+def log_files(run_id: str, files: Mapping[str, Path]) -> None:
+    """Uploads each file or folder; its key is its path within the run's artifacts, a file's ending in its own name."""
+    client = connect()
+    for target, path in files.items():
+        with explained(f"store {target} with the run {run_id}"):
+            if path.is_dir():
+                client.log_artifacts(run_id, str(path), target)
+            else:
+                client.log_artifact(run_id, str(path), str(Path(target).parent))
+
+
+def log_dataset(run_id: str, name: str, digest: str, profile: Mapping[str, Any]) -> None:
+    """Names the data as the run's input, once."""
+    client, entities = connect(), mlflow.entities
+    with explained(f"write the dataset of the run {run_id}"):
+        inputs = client.get_run(run_id).inputs
+        known = [one.dataset for one in inputs.dataset_inputs] if inputs else []
+        if any((dataset.name, dataset.digest) == (name, digest) for dataset in known):
+            return
+        source = json.dumps({"uri": f"dvc:{digest}"})
+        dataset = entities.Dataset(name, digest, source_type="dvc", source=source, profile=json.dumps(profile))
+        context = entities.InputTag("mlflow.data.context", "training")
+        client.log_inputs(run_id, [entities.DatasetInput(dataset, [context])])
+
+
+def read_file(run_id: str, path: str) -> bytes | None:
+    """The bytes of one of the run's artifacts; None where it has no such file."""
+    client = connect()
+    with explained(f"read {path} of the run {run_id}"), tempfile.TemporaryDirectory() as folder:
+        if path not in {artifact.path for artifact in client.list_artifacts(run_id, str(Path(path).parent))}:
+            return None
+        location = f"{client.get_run(run_id).info.artifact_uri}/{path}"
+        return Path(mlflow.artifacts.download_artifacts(location, dst_path=folder, tracking_uri=uri())).read_bytes()
+
+
+def _batched(items: list[T], size: int) -> Iterator[list[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _experiment(client: mlflow.MlflowClient, name: str) -> str:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        location = None if is_server() else (home() / "mlartifacts").as_uri()
+        try:
+            return client.create_experiment(name, artifact_location=location)
+        except mlflow.MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return _experiment(client, name)
+    if experiment.lifecycle_stage == "deleted":
+        raise TextgateError(
+            f"the experiment {name} was deleted in MLflow at {shown_uri()}; restore it with"
+            f" `mlflow experiments restore --experiment-id {experiment.experiment_id}`, or give the model another name"
+        )
+    return experiment.experiment_id
+
+
+def _given_run(client: mlflow.MlflowClient, job_id: str) -> Any:
+    """The run that Kubeflow Pipelines opened for this job, unless another job has taken it; else None."""
+    if not (run_id := os.environ.get("MLFLOW_RUN_ID")):
+        return None
+    run = client.get_run(run_id)
+    return run if run.data.tags.get(JOB_ID, job_id) == job_id else None
+
+
+def _search(client: mlflow.MlflowClient, experiment_id: str, job_id: str) -> Any:
+    found = client.search_runs([experiment_id], f"tags.`{JOB_ID}` = '{job_id}'", max_results=1)
+    return found[0] if found else None

@@ -1,0 +1,1 @@
+"""Starts the very server on the registered bundle and questions it."""

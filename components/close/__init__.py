@@ -1,0 +1,1 @@
+"""Ends the MLflow run, however the pipeline ended."""

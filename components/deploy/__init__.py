@@ -1,0 +1,1 @@
+"""Makes the champion the version that servers answer with."""

@@ -1,0 +1,1 @@
+"""Scores the bundle, its float parent and the pinned champion on the same test rows."""

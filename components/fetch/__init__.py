@@ -1,0 +1,1 @@
+"""The pinned data and base model, every byte verified."""

@@ -1,0 +1,23 @@
+from kfp import dsl
+
+from components.base.image import COMPONENT
+
+
+@dsl.component(**COMPONENT)
+def fetch(
+    data_md5: str,
+    base_model_digest: str,
+    settings: str,
+    tables: dsl.Output[dsl.Dataset],
+    base_model: dsl.Output[dsl.Model],
+) -> None:
+    """Fetches the data named by its DVC hash and the base model named by its digest, and verifies both."""
+    from pathlib import Path
+
+    from components.base.failures import reported
+
+    with reported("fetch"):
+        from components.base.settings import FetchStep, from_json
+        from components.fetch.fetch import fetch
+
+        fetch(data_md5, base_model_digest, from_json(FetchStep, settings), Path(tables.path), Path(base_model.path))

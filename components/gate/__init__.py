@@ -1,0 +1,1 @@
+"""Decides whether the bundle may be registered, and says why."""

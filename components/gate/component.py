@@ -1,0 +1,23 @@
+from kfp import dsl
+
+from components.base.image import COMPONENT
+
+
+@dsl.component(**COMPONENT)
+def gate(
+    evaluation: dsl.Input[dsl.Artifact],
+    timing: dsl.Input[dsl.Artifact],
+    settings: str,
+    verdict: dsl.Output[dsl.Artifact],
+) -> bool:
+    """Says whether the bundle may be registered; a refusal is a verdict, not a failure."""
+    from pathlib import Path
+
+    from components.base.failures import reported
+
+    with reported("gate"):
+        from components.base.settings import GateSettings, from_json
+        from components.gate.gate import gate
+
+        rules = from_json(GateSettings, settings)
+        return gate(Path(evaluation.path), Path(timing.path), rules, Path(verdict.path))

@@ -1,0 +1,18 @@
+"""The step: evaluation, timing and rules in, verdict out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from components.base.files import new_folder, read_json, write_json
+from components.base.settings import GateSettings
+from components.gate.rules import verdict as decide
+
+
+def gate(evaluation: Path, timing: Path, settings: GateSettings, verdict: Path) -> bool:
+    """Writes `verdict.json` and returns whether the bundle passed."""
+    decision = decide(read_json(evaluation / "evaluation.json"), read_json(timing / "timing.json"), settings)
+    with new_folder(verdict) as folder:
+        write_json(folder / "verdict.json", decision)
+    print(decision["summary"])
+    return bool(decision["passed"])

@@ -1,0 +1,21 @@
+"""The model card that travels in the bundle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.base.settings import QuantizeStep
+
+
+def model_card(settings: QuantizeStep, summary: dict[str, Any]) -> str:
+    """Markdown; figures are those of the validation rows that quantize saw."""
+    chosen = summary["candidates"][summary["chosen"]]
+    return f"""# {settings.name}
+
+Classifies a text as one of: {", ".join(settings.labels)}.
+
+- Precision: {summary["chosen"]} ({summary["why"]}).
+- Accuracy on {summary["rows"]} validation rows: {chosen["accuracy"]:.4f}; agreement with its float parent: {chosen["agreement"]:.4f}.
+- Texts longer than {settings.max_length} tokens are cut on the right. Temperature {summary["temperature"]}.
+- Intended for texts like those it was trained on; the evaluation and the verdict that let it pass stand in the registry.
+"""

@@ -1,0 +1,97 @@
+"""The step: float ONNX and validation rows in, the bundle and a report of the choice out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.base.errors import TextgateError
+from components.base.files import new_folder, sha256_file, write_json, write_text
+from components.base.progress import Progress
+from components.base.settings import QuantizeStep
+from components.base.tables import read_table
+from components.quantize.calibration import fit_temperature
+from components.quantize.candidates import choose, compare, judge, make_candidate
+from components.quantize.card import model_card
+from serving.bundle import CANARY, CARD, MODEL, TOKENIZER, write_manifest
+from serving.predictor import Scorer
+
+EXAMPLES_PER_LABEL = 2
+RECORDED_VERSIONS = ("onnxruntime", "tokenizers", "numpy")
+
+
+def quantize(checkpoint: Path, tables: Path, settings: QuantizeStep, bundle: Path, report: Path) -> None:
+    """Writes the bundle and `quantization.json`. Raises TextgateError when validation holds no usable row."""
+    texts, truth = _validation_rows(tables, settings)
+    tokenizer = checkpoint / "hf" / TOKENIZER
+    with new_folder(bundle) as folder:
+        work = folder.with_name(folder.name + ".work")
+        work.mkdir()
+        try:
+            logits, figures = _score_candidates(checkpoint / MODEL, tokenizer, texts, truth, settings, work)
+            chosen, why = choose(figures)
+            temperature = fit_temperature(logits[chosen], truth)
+            shutil.move(work / f"{chosen}.onnx", folder / MODEL)
+        finally:
+            shutil.rmtree(work)
+        shutil.copyfile(tokenizer, folder / TOKENIZER)
+        write_json(folder / CANARY, _examples(texts, logits[chosen], truth, settings.labels))
+        summary = {"chosen": chosen, "why": why, "candidates": figures, "temperature": temperature, "rows": len(texts)}
+        write_text(folder / CARD, model_card(settings, summary))
+        write_manifest(
+            folder,
+            name=settings.name,
+            task="single-label",
+            labels=settings.labels,
+            max_length=settings.max_length,
+            temperature=temperature,
+            precision=chosen,
+            versions={name: importlib.metadata.version(name) for name in RECORDED_VERSIONS},
+        )
+    with new_folder(report) as folder:
+        write_json(folder / "quantization.json", summary)
+
+
+def _validation_rows(tables: Path, settings: QuantizeStep) -> tuple[list[str], np.ndarray]:
+    table = read_table(tables, "validation", settings.columns)
+    most = settings.limits.max_rows
+    if most and most < table.num_rows:
+        table = table.take(np.sort(np.random.default_rng(0).permutation(table.num_rows)[:most]))
+    if not table.num_rows:
+        raise TextgateError("the validation split is empty; quantize needs rows to compare and calibrate on")
+    number = {label: index for index, label in enumerate(settings.labels)}
+    return table["text"].to_pylist(), np.array([number[label] for label in table["label"].to_pylist()])
+
+
+def _score_candidates(
+    source: Path, tokenizer: Path, texts: list[str], truth: np.ndarray, settings: QuantizeStep, work: Path
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+    logits: dict[str, np.ndarray] = {}
+    figures: dict[str, dict[str, Any]] = {}
+    for precision in sorted(settings.limits.candidates, key=lambda name: name != "float32"):
+        path = work / f"{precision}.onnx"
+        make_candidate(precision, source, path)
+        progress = Progress(f"scoring {precision}", len(texts), "texts")
+        logits[precision] = Scorer(path, tokenizer, settings.max_length).logits(texts, progress=progress.advance)
+        entry = compare(logits[precision], logits["float32"], truth, path.stat().st_size)
+        why = "" if precision == "float32" else judge(entry, settings.limits)
+        figures[precision] = {**entry, "sha256": sha256_file(path), "within_limits": not why, "why": why}
+    return logits, figures
+
+
+def _examples(texts: list[str], logits: np.ndarray, truth: np.ndarray, labels: list[str]) -> list[dict[str, str]]:
+    """For each label, the rightly classified texts with the widest margin: what the canary must answer."""
+    top = np.sort(logits, axis=1)
+    margin = np.where(logits.argmax(axis=1) == truth, top[:, -1] - top[:, -2], -np.inf)
+    examples = []
+    for number, label in enumerate(labels):
+        rows = np.flatnonzero((truth == number) & np.isfinite(margin))
+        best = rows[np.argsort(-margin[rows], kind="stable")][:EXAMPLES_PER_LABEL]
+        examples += [{"text": texts[row], "label": label} for row in best]
+    if not examples:
+        raise TextgateError("the model classifies no validation row rightly; nothing can be asked of its canary")
+    return examples

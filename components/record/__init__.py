@@ -1,0 +1,1 @@
+"""Fills the MLflow run with what the steps reported."""

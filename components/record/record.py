@@ -1,0 +1,74 @@
+"""The step: the MLflow run shows what the reports say. A step that was cached logs nothing, so all is logged here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from components.base import tracking
+from components.base.errors import TextgateError
+from components.base.files import read_json
+from components.base.settings import RunStep
+from components.record import reports
+from components.record.reports import Contents
+
+OUTCOMES = ("refused-by-validation", "refused-by-gate", "unchanged", "refused-by-canary", "registered")
+READERS: dict[str, Callable[[Path], Contents]] = {
+    "validation": reports.validation,
+    "encoded": reports.encoded,
+    "checkpoint": reports.training,
+    "quantization": reports.quantization,
+    "evaluation": reports.evaluation,
+    "timing": reports.timing,
+    "verdict": reports.verdict,
+    "canary": reports.canary,
+}
+LIBRARIES = ("great-expectations", "keras", "keras-hub", "kfp", "mlflow", "onnxruntime", "tensorflow", "tokenizers")
+
+
+def record(run: RunStep, job_id: str, outcome: str, folders: Mapping[str, Path | None]) -> str:
+    """Fills the job's run from the report folders (keys as in READERS); those of steps that were not reached are None.
+
+    Gives the outcome: where the gate refused because the champion is this very bundle, it is `unchanged`.
+
+    Doing it again changes nothing. Raises TextgateError for an unknown outcome, a report that is not there, or a job
+    without a run.
+    """
+    if outcome not in OUTCOMES:
+        raise TextgateError(f"record knows no outcome {outcome!r}; it knows {', '.join(OUTCOMES)}")
+    run_id = tracking.the_run(run.name, job_id)
+    there = {name: folder for name, folder in folders.items() if folder is not None}
+    if outcome == "refused-by-gate" and read_json(there["verdict"] / "verdict.json")["outcome"] == "unchanged":
+        outcome = "unchanged"
+    contents = [READERS[name](folder) for name, folder in there.items()]
+    tags = {"textgate.outcome": outcome, "textgate.summary": _summary(outcome, there)}
+    for part in [Contents(params=_versions(), tags=tags), *contents]:
+        tracking.log(run_id, params=part.params, metrics=part.metrics, tags=part.tags)
+        tracking.log_files(run_id, part.files)
+    data_md5 = tracking.run_tags(run_id).get("textgate.data_md5")
+    if data_md5 and "validation" in there:
+        profile = read_json(there["validation"] / "validation.json")["profile"]
+        tracking.log_dataset(run_id, run.name, data_md5, profile)
+    return outcome
+
+
+def _summary(outcome: str, folders: Mapping[str, Path]) -> str:
+    if outcome == "refused-by-validation":
+        return "; ".join(read_json(folders["validation"] / "validation.json")["failures"])
+    if outcome == "refused-by-canary":
+        checks = read_json(folders["canary"] / "canary.json")["checks"]
+        failed = [check for check in checks if not check["passed"]]
+        return "; ".join(f"{check['check']}: {check['observed']}, expected {check['expected']}" for check in failed)
+    return str(read_json(folders["verdict"] / "verdict.json")["summary"])
+
+
+def _versions() -> dict[str, str]:
+    """Of the libraries that are installed where this step runs."""
+    versions = {}
+    for library in LIBRARIES:
+        try:
+            versions[f"versions.{library}"] = version(library)
+        except PackageNotFoundError:
+            continue
+    return versions

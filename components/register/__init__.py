@@ -1,0 +1,1 @@
+"""Makes the bundle a version of the registered model."""

@@ -1,0 +1,79 @@
+"""The step: the bundle that passed becomes a version of the registered model, with its evidence and its lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from components.base import registry, tracking
+from components.base.errors import TextgateError
+from components.base.files import read_json, sha256_file
+from components.base.locks import locked
+from components.base.settings import RunStep
+from components.base.workspace import home
+from serving import bundle as bundles
+
+VERDICT_FILE = "verdict.json"
+
+
+class Outputs(NamedTuple):
+    """`digest` is the bundle's."""
+
+    version: str
+    digest: str
+
+
+def register(
+    run: RunStep, job_id: str, bundle: Path, evaluation: Path, verdict: Path, lineage: Mapping[str, str]
+) -> Outputs:
+    """Uploads the bundle as it is and makes it the challenger; where a version holds it already, that one is taken.
+
+    Raises TextgateError where the bundle is damaged, or the evaluation is of another one.
+    """
+    manifest, digest = bundles.verify(bundle), bundles.digest(bundle)
+    scores, decided = read_json(evaluation / "evaluation.json"), read_json(verdict / VERDICT_FILE)
+    if scores["bundle"]["digest"] != digest:
+        raise TextgateError(
+            f"the evaluation is of the bundle {scores['bundle']['digest'][:12]}, not of {digest[:12]}, which is to be"
+            " registered; evaluate it again"
+        )
+    run_id = tracking.the_run(run.name, job_id)
+    # The evidence that promotion reads again; the digest on the version seals it.
+    tracking.log_files(run_id, {f"verdict/{VERDICT_FILE}": verdict / VERDICT_FILE})
+    tags = _lineage(run_id, lineage) | {
+        registry.BUNDLE_DIGEST: digest,
+        registry.VERDICT: decided["outcome"],
+        registry.VERDICT_DIGEST: sha256_file(verdict / VERDICT_FILE),
+        registry.RUN_ID: run_id,
+        "textgate.precision": manifest.precision,
+        "textgate.job_id": job_id,
+        **_scores(scores),
+    }
+    with locked(home() / "cache" / f".register-{digest}.lock"):
+        version = registry.find_version(run.name, digest)
+        if version:
+            print(f"version {version} of {run.name} holds this very bundle already: no new version", flush=True)
+            registry.tag_version(run.name, version, tags)
+        else:
+            version = registry.create_version(run.name, run_id, bundle, tags, decided["summary"])
+        registry.set_alias(run.name, registry.CHALLENGER, version)
+    tracking.log(run_id, tags={"textgate.version": version})
+    return Outputs(version, digest)
+
+
+def _lineage(run_id: str, lineage: Mapping[str, str]) -> dict[str, str]:
+    """What resolve pinned on the run, and `lineage`."""
+    pinned = ("data_md5", "base_model", "base_model_digest")
+    known = tracking.run_tags(run_id)
+    tags = {f"textgate.{key}": known[f"textgate.{key}"] for key in pinned if f"textgate.{key}" in known}
+    return tags | {f"textgate.{key}": value for key, value in lineage.items()}
+
+
+def _scores(evaluation: Mapping[str, Any]) -> dict[str, str]:
+    champion = evaluation["champion"]
+    metrics = evaluation["bundle"]["metrics"]
+    return {
+        "textgate.compared_with": champion["version"] if champion else "",
+        **{f"textgate.test.{name}": f"{score['value']:.4f}" for name, score in metrics.items()},
+    }

@@ -1,0 +1,1 @@
+"""Opens the MLflow run and pins what the run stands on."""

@@ -1,0 +1,1 @@
+"""Texts become token ids, by the base model's own tokenizer."""

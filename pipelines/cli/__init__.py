@@ -1,0 +1,75 @@
+"""The command line: each command in a module of its own, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+COMMANDS = {
+    "compile": "write the compiled pipeline of a config",
+    "config": "check a config file",
+    "data": "build the data and its DVC version",
+    "demo": "run everything once on the default data, serve the model and ask it",
+    "predict": "ask the running server about texts",
+    "promote": "canary, promote and deploy a registered version",
+    "run": "run the pipeline on this machine",
+    "serve": "serve the deployed champion over HTTP",
+    "submit": "run the pipeline on a Kubeflow cluster",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and help; importing one is left until it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"pipelines.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show stack traces.")
+@click.version_option(package_name="textgate")
+def cli(debug: bool) -> None:
+    """Labelled text in, a gated, quantized, served classifier out."""
+    if debug:
+        os.environ["TEXTGATE_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Runs the command; a TextgateError becomes its message on stderr and exit status 1, an interrupt 130."""
+    from components.base.errors import TextgateError
+
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("textgate: interrupted", file=sys.stderr)
+        status = 130
+    except (TextgateError, OSError) as error:
+        if os.environ.get("TEXTGATE_DEBUG"):
+            raise
+        print(f"textgate: {error}", file=sys.stderr)
+        status = 1
+    except Exception as error:
+        if os.environ.get("TEXTGATE_DEBUG"):
+            raise
+        print(
+            f"textgate: {type(error).__name__}: {error}\nThis is a fault of textgate; `textgate --debug` shows where.",
+            file=sys.stderr,
+        )
+        status = 1
+    sys.exit(status)

@@ -1,0 +1,40 @@
+"""`textgate run`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from components.base.errors import TextgateError
+from components.base.settings import Settings, load
+from pipelines.cli.options import DEFAULT_CONFIG, set_option
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), help=f"The config file.  [default: {DEFAULT_CONFIG}]")
+@set_option
+@click.option("--reuse", metavar="RUN", help="Take over what the steps of an earlier run wrote; its settings too.")
+@click.option("--from", "first", metavar="STEP", default="", help="With --reuse: run this step and all after it again.")
+def command(config: Path | None, overrides: tuple[str, ...], reuse: str | None, first: str) -> None:
+    """Run the pipeline on this machine, from the compiled YAML.
+
+    A refusal by validation, gate or canary is a result and exits 0; a step that fails exits 1.
+    """
+    from pipelines.local.folder import find_run
+    from pipelines.local.launch import run_locally
+    from pipelines.local.screen import Screen
+    from pipelines.local.summary import show
+
+    if first and not reuse:
+        raise TextgateError("--from goes with --reuse RUN")
+    earlier = find_run(reuse) if reuse else None
+    if earlier and not config:
+        if overrides:
+            raise TextgateError("--set with --reuse needs --config: the settings of the earlier run are taken as they are")
+        settings = Settings.model_validate_json((earlier.folder / "settings.json").read_text(encoding="utf-8"))
+    else:
+        settings = load(config or DEFAULT_CONFIG, list(overrides))
+    with Screen(settings) as screen:
+        run = run_locally(settings, screen.watch, earlier, first)
+    show(run, settings)

@@ -1,0 +1,1 @@
+"""Runs the compiled pipeline on this machine, each step in a process of its own."""

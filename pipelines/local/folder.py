@@ -1,0 +1,113 @@
+"""A run's folder: what was asked, what each step did, and where its artifacts lie."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from components.base.errors import TextgateError
+from components.base.files import read_json, write_json
+from components.base.settings import Settings
+from components.base.workspace import home
+
+STEPS = (
+    "resolve fetch validate tokenize finetune quantize evaluate gate register canary record promote deploy close".split()
+)
+
+
+@dataclass
+class Step:
+    """`state` is running, done, reused or failed."""
+
+    name: str
+    state: str = "running"
+    seconds: float = 0.0
+    message: str = ""
+
+
+@dataclass
+class Run:
+    """`state` is running, finished, failed or interrupted; `outcome` is what the record step was told."""
+
+    folder: Path
+    state: str = "running"
+    outcome: str = ""
+    job_id: str = ""
+    started: str = ""
+    seconds: float = 0.0
+    failure: str = ""
+    reused: str = ""
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    def save(self) -> None:
+        write_json(self.folder / "run.json", {**asdict(self), "folder": str(self.folder)})
+
+    def step(self, name: str) -> Step | None:
+        return next((step for step in self.steps if step.name == name), None)
+
+    def artifact(self, step: str, name: str) -> Path | None:
+        """Where an artifact of a step lies, in this run or in the one it was reused from."""
+        for path in self.folder.glob(f"tasks/*/{step}*/{name}"):
+            return path
+        for entry in self.folder.glob("cache/*.json"):
+            found = _artifacts(entry).get(name)
+            if found and found.parent.name == step and found.exists():
+                return found
+        return None
+
+    def report(self, step: str, artifact: str, file: str) -> Any:
+        """A report's content, or None where the step did not come to write it."""
+        folder = self.artifact(step, artifact)
+        return read_json(folder / file) if folder and (folder / file).exists() else None
+
+
+def new_run(settings: Settings) -> Run:
+    now = datetime.now(UTC)
+    folder = home() / "runs" / f"{settings.name}-{now:%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+    folder.mkdir(parents=True)
+    (folder / "cache").mkdir()
+    write_json(folder / "settings.json", settings.model_dump())
+    run = Run(folder, started=now.isoformat(timespec="seconds"))
+    run.save()
+    return run
+
+
+def find_run(run_id: str) -> Run:
+    """Raises TextgateError naming the latest runs when there is none of this id."""
+    folder = home() / "runs" / run_id
+    if not run_id or not (folder / "run.json").exists():
+        latest = sorted((path.parent for path in home().glob("runs/*/run.json")), key=lambda path: path.stat().st_mtime)
+        names = ", ".join(path.name for path in latest[-3:]) or "none"
+        raise TextgateError(f"there is no run {run_id!r} in {home() / 'runs'}; the latest are: {names}")
+    content = read_json(folder / "run.json")
+    return Run(**{**content, "folder": folder, "steps": [Step(**step) for step in content["steps"]]})
+
+
+def take_over(old: Run, new: Run, first: str) -> list[str]:
+    """Lets `new` reuse what the steps of `old` before `first` wrote; returns their names."""
+    if first and first not in STEPS:
+        raise TextgateError(f"--from takes one of {', '.join(STEPS)}, got {first!r}")
+    kept = STEPS[: STEPS.index(first)] if first else STEPS
+    taken = []
+    for entry in sorted(old.folder.glob("cache/*.json")):
+        step = next((path.parent.name for path in _artifacts(entry).values()), "")
+        if step in kept:
+            shutil.copyfile(entry, new.folder / "cache" / entry.name)
+            taken.append(step)
+    new.reused = old.id
+    return taken
+
+
+def _artifacts(entry: Path) -> dict[str, Path]:
+    """The artifacts that a cache entry names: kfp writes them as objects with a uri."""
+    content = json.loads(entry.read_text(encoding="utf-8"))
+    return {name: Path(value["uri"]) for name, value in content.items() if isinstance(value, dict) and "uri" in value}

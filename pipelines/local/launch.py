@@ -1,0 +1,203 @@
+"""Launches a run in a process of its own, follows its log, and checks that what had to run did run."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from components.base import failures
+from components.base.errors import TextgateError
+from components.base.files import read_json, write_json
+from components.base.progress import MARK
+from components.base.settings import Settings
+from components.base.workspace import home
+from pipelines.compile import compile_pipeline, pipeline_arguments
+from pipelines.local.folder import Run, Step, new_run, take_over
+
+STARTED = re.compile(r"Executing task '([a-z-]+?)(?:-\d+)?'")
+ENDED = re.compile(r"Task '([a-z-]+?)(?:-\d+)?' finished with status (\w+)")
+REUSED = re.compile(r"Task ([a-z-]+?)(?:-\d+)? cache hit")
+JOB_ID = re.compile(r'"job_id": "([^"]+)"')
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "KERAS_BACKEND": "tensorflow",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PYTHONUNBUFFERED": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+
+Watcher = Callable[[Step, str], None]
+
+
+def run_locally(settings: Settings, watch: Watcher, reuse: Run | None = None, first: str = "") -> Run:
+    """Compiles the pipeline and runs it from that YAML; `watch` hears of each step's start, progress and end.
+
+    Raises TextgateError naming the step and the cause when a step fails, KeyboardInterrupt when stopped; the run's
+    folder keeps log, state and artifacts either way.
+    """
+    run = new_run(settings)
+    try:
+        if reuse:
+            take_over(reuse, run, first)
+        compile_pipeline(settings, run.folder / "pipeline.yaml")
+        write_json(run.folder / "arguments.json", pipeline_arguments(settings, run.id))
+        _execute(run, watch)
+        run.state = "finished"
+        _check_steps(run, settings)
+    except BaseException as error:
+        run.state = "failed" if isinstance(error, Exception) else "interrupted"
+        run.failure = run.failure or str(error) or "interrupted"
+        raise
+    finally:
+        run.seconds = round(time.time() - (run.folder / "settings.json").stat().st_mtime, 1)
+        run.save()
+    return run
+
+
+def _execute(run: Run, watch: Watcher) -> None:
+    environment = {
+        **QUIET,
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "TEXTGATE_HOME": str(home()),
+        failures.VARIABLE: str(run.folder / "failures.jsonl"),
+    }
+    command = [sys.executable, "-m", "pipelines.local.worker", str(run.folder)]
+    with (run.folder / "log.txt").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            assert process.stdout
+            follow = Follower(run, watch)
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                follow(COLOUR.sub("", line).strip())
+            status = process.wait()
+        except BaseException:
+            _stop(process)
+            _close_tracked(run)
+            raise
+    if status != 0:
+        raise TextgateError(_explain(run))
+
+
+class Follower:
+    """Reads kfp's log line by line and keeps the run's steps up to date."""
+
+    def __init__(self, run: Run, watch: Watcher) -> None:
+        self.run, self.watch = run, watch
+        self.since = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        if MARK in line:
+            self._progress(line.partition(MARK)[2].strip())
+        elif found := STARTED.search(line):
+            self.since = time.monotonic()
+            self.run.steps.append(Step(found[1]))
+            self.watch(self.run.steps[-1], "")
+        elif found := ENDED.search(line):
+            self._end(found[1], "done" if found[2] == "SUCCESS" else "failed")
+        elif found := REUSED.search(line):
+            self.run.steps.append(Step(found[1], "reused"))
+            self.watch(self.run.steps[-1], "")
+        elif not self.run.job_id and (found := JOB_ID.search(line)):
+            self.run.job_id = found[1]
+
+    def _progress(self, text: str) -> None:
+        if self.run.steps:
+            self.watch(self.run.steps[-1], text)
+
+    def _end(self, name: str, state: str) -> None:
+        step = self.run.step(name)
+        if step:
+            step.state, step.seconds = state, round(time.monotonic() - self.since, 1)
+            self.run.save()
+            self.watch(step, "")
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Ends the runner and whatever its step started."""
+    for number, patience in ((signal.SIGINT, 5), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+        except ProcessLookupError:
+            return
+
+
+def _close_tracked(run: Run) -> None:
+    """An interrupted runner runs no exit handler: the tracked run is closed from here."""
+    if not run.job_id:
+        return
+    from components.base import tracking
+
+    name = read_json(run.folder / "settings.json")["name"]
+    try:
+        if run_id := tracking.find_run(name, run.job_id):
+            tracking.close_run(run_id, "KILLED", {"textgate.state": "INTERRUPTED"})
+    except TextgateError as error:
+        print(f"textgate: the tracked run stays open: {error}", file=sys.stderr)
+
+
+def _explain(run: Run) -> str:
+    if failure := failures.first(run.folder / "failures.jsonl"):
+        run.failure = failure["message"]
+        return f"step {failure['step']} failed: {failure['message']}\n{_advice(run, failure['step'])}"
+    failed = next((step.name for step in run.steps if step.state != "done" and step.state != "reused"), "")
+    what = f"step {failed} ended without a message" if failed else "the local runner itself failed"
+    return f"{what}; its output is in {run.folder / 'log.txt'}"
+
+
+def _advice(run: Run, step: str) -> str:
+    return f"log: {run.folder / 'log.txt'}; after mending the cause: textgate run --reuse {run.id} --from {step}"
+
+
+def expected_steps(outcome: str, settings: Settings) -> list[str]:
+    """The steps that must have run for an outcome, in the order of the drawing."""
+    before = ["resolve", "fetch", "validate"]
+    judged = [*before, "tokenize", "finetune", "quantize", "evaluate", "gate"]
+    auto = settings.promote.mode == "auto"
+    promoted = ["promote", *(["deploy"] if settings.deploy.mode == "auto" else [])]
+    return {
+        "unchanged": [*judged, "record", "close"],
+        "refused-by-validation": [*before, "record", "close"],
+        "refused-by-gate": [*judged, "record", "close"],
+        "refused-by-canary": [*judged, "register", "canary", "record", "close"],
+        "registered": [*judged, "register", *(["canary"] if auto else []), "record", *(promoted if auto else []), "close"],
+    }[outcome]
+
+
+def _check_steps(run: Run, settings: Settings) -> None:
+    """kfp's local runner can skip a branch and still succeed: what ran is held against what had to run."""
+    records = list(run.folder.glob("tasks/*/record*/executor_output.json"))
+    if len(records) != 1:
+        raise TextgateError(f"the run ended with {len(records)} records instead of one; see {run.folder / 'log.txt'}")
+    run.outcome = read_json(records[0])["parameterValues"]["Output"]
+    ran = [step.name for step in run.steps]
+    expected = expected_steps(run.outcome, settings)
+    if sorted(ran) != sorted(expected):
+        raise TextgateError(
+            f"for the outcome {run.outcome} the steps {', '.join(expected)} had to run, but {', '.join(ran)} did;"
+            f" see {run.folder / 'log.txt'}"
+        )

@@ -1,0 +1,126 @@
+"""The result of a run on one screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from components.base.settings import Settings
+from pipelines.local.folder import Run
+
+OUTCOMES = {
+    "registered": "[green]passed[/] and registered",
+    "refused-by-validation": "[red]refused by validation[/]",
+    "refused-by-gate": "[red]refused by the gate[/]",
+    "refused-by-canary": "[red]refused by the canary[/]",
+    "unchanged": "[cyan]nothing changed; nothing registered[/]",
+}
+
+
+def show(run: Run, settings: Settings, console: Console | None = None, answers: Table | None = None) -> None:
+    """Steps, metrics, the gate's rules, the model, where everything lies, and what to type next."""
+    console = console or Console(highlight=False)
+    outcome = run.outcome
+    console.print(f"\n[bold]{run.id}[/]: {OUTCOMES.get(outcome, outcome)} in {run.seconds:.0f} s")
+    console.print("  ".join(_step(run, step.name) for step in run.steps))
+    if evaluation := run.report("evaluate", "evaluation", "evaluation.json"):
+        console.print(_metrics(run, evaluation))
+    if verdict := run.report("gate", "verdict", "verdict.json"):
+        console.print(_rules(verdict))
+    for failure in (run.report("validate", "report", "validation.json") or {}).get("failures", []):
+        console.print(f"  [red]✗[/] {failure}")
+    canary = run.report("canary", "report", "canary.json") or {"checks": []}
+    for check in canary["checks"]:
+        if not check["passed"]:
+            console.print(f"  [red]✗[/] canary: {check['check']}: {check['observed']} (expected {check['expected']})")
+    console.print(_model(settings))
+    if answers:
+        console.print(answers)
+    console.print(_places(run))
+    console.print("[bold]next[/]")
+    for line in next_commands(run, settings, outcome):
+        console.print(f"  {line}")
+
+
+def _step(run: Run, name: str) -> str:
+    step = run.step(name)
+    assert step
+    return f"{name} [cyan]reused[/]" if step.state == "reused" else f"{name} [bold]{step.seconds:.1f}[/] s"
+
+
+def _metrics(run: Run, evaluation: dict[str, Any]) -> Table:
+    table = Table(title=f"{evaluation['rows']} test rows", title_justify="left", box=None, pad_edge=False)
+    for heading in ("", "accuracy", "macro F1", "size"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    quantization = run.report("quantize", "report", "quantization.json") or {"candidates": {}, "chosen": ""}
+    sizes = {name: figures["bytes"] for name, figures in quantization["candidates"].items()}
+    chosen = quantization["chosen"]
+    table.add_row(f"served bundle ({chosen})", *_scores(evaluation["bundle"]), _size(sizes.get(chosen)))
+    table.add_row("its float parent", *_scores(evaluation["float"]), _size(sizes.get("float32")))
+    if champion := evaluation["champion"]:
+        table.add_row(f"champion version {champion['version']}", *_scores(champion), "")
+    return table
+
+
+def _scores(part: dict[str, Any]) -> list[str]:
+    metrics = part["metrics"]
+    return [f"{m['value']:.4f} [{m['low']:.3f}, {m['high']:.3f}]" for m in (metrics["accuracy"], metrics["macro_f1"])]
+
+
+def _size(size: int | None) -> str:
+    return f"{size / 1e6:.1f} MB" if size else ""
+
+
+def _rules(verdict: dict[str, Any]) -> Table:
+    table = Table(title="gate", title_justify="left", box=None, pad_edge=False)
+    for heading in ("", "rule", "observed", "limit"):
+        table.add_column(heading)
+    for rule in verdict["rules"]:
+        observed = rule["observed"]
+        mark = "[green]✓[/]" if rule["passed"] else "[red]✗[/]"
+        table.add_row(mark, rule["rule"], f"{observed:.4f}" if isinstance(observed, float) else observed, rule["limit"])
+    table.caption, table.caption_justify = verdict["summary"], "left"
+    return table
+
+
+def _model(settings: Settings) -> str:
+    from components.base.registry import aliases
+
+    held = aliases(settings.name)
+    named = ", ".join(f"{alias} → version {version}" for alias, version in sorted(held.items())) or "no version yet"
+    return f"[bold]model[/] {settings.name}: {named}"
+
+
+def _places(run: Run) -> Table:
+    from components.base.mlflow_client import shown_uri
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    docs = run.artifact("validate", "report")
+    for name, place in (
+        ("Data Docs", docs / "data_docs" / "index.html" if docs else None),
+        ("MLflow", f"{shown_uri()} (run tagged textgate.job_id = {run.job_id})"),
+        ("artifacts", run.folder / "tasks"),
+        ("log", run.folder / "log.txt"),
+    ):
+        if place:
+            table.add_row(f"[bold]{name}[/]", str(place), style=None)
+    return table
+
+
+def next_commands(run: Run, settings: Settings, outcome: str) -> list[str]:
+    """Three commands worth typing after this outcome."""
+    if outcome == "registered" and settings.promote.mode == "manual":
+        return [f"textgate promote {settings.name} VERSION", "textgate serve", 'textgate predict "a text of yours"']
+    if outcome.startswith("refused"):
+        return [
+            f"less {run.folder / 'log.txt'}",
+            f"textgate run --set training.seed={settings.training.seed + 1}",
+            f"textgate run --reuse {run.id} --from gate --config configs/{settings.name}.yaml",
+        ]
+    return [
+        "textgate serve",
+        'textgate predict "the battery died after a day"',
+        f"textgate run --set training.seed={settings.training.seed + 1}",
+    ]

@@ -1,0 +1,1 @@
+"""The bundle (load it, predict with it) and the server that answers with it. Imports neither tensorflow, kfp nor mlflow."""

@@ -1,0 +1,200 @@
+"""The bundle: the one folder that is evaluated, gated, registered and served, and the manifest that seals it.
+
+Beside bundle.json lie model.onnx (inputs input_ids, attention_mask int64 [batch, length]; output logits float32
+[batch, labels]), tokenizer.json, canary.json ([{"text", "label"}]) and README.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from components.base.errors import TextgateError
+from components.base.files import files_below, read_json, sha256_file, write_json
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+MODEL = "model.onnx"
+TOKENIZER = "tokenizer.json"
+CANARY = "canary.json"
+CARD = "README.md"
+REQUIRED = (MODEL, TOKENIZER)
+
+# What MLflow lays beside a bundle when it is registered: ids, times and environments, no content.
+BESIDE = {
+    MANIFEST,
+    "MLmodel",
+    "conda.yaml",
+    "input_example.json",
+    "python_env.yaml",
+    "registered_model_meta",
+    "requirements.txt",
+    "serving_input_example.json",
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """`files` maps names relative to the folder to sha256; `temperature` divides the logits before the softmax."""
+
+    format: int
+    name: str
+    task: str
+    labels: list[str]
+    max_length: int
+    truncation: str
+    temperature: float
+    precision: str
+    files: dict[str, str]
+    versions: dict[str, str]
+
+
+def write_manifest(
+    folder: Path,
+    *,
+    name: str,
+    task: str,
+    labels: Sequence[str],
+    max_length: int,
+    temperature: float,
+    precision: str,
+    versions: Mapping[str, str],
+) -> Manifest:
+    """Seals `folder`: hashes the files in it and writes bundle.json, the same bytes for the same content.
+
+    Raises TextgateError when a value is not allowed, or the model or the tokenizer is missing.
+    """
+    names = [path.as_posix() for path in files_below(folder) if path.as_posix() not in BESIDE]
+    manifest = Manifest(
+        format=FORMAT,
+        name=name,
+        task=task,
+        labels=list(labels),
+        max_length=max_length,
+        truncation="right",
+        temperature=float(temperature),
+        precision=precision,
+        files={name: sha256_file(folder / name) for name in names},
+        versions=dict(versions),
+    )
+    _parse(asdict(manifest), folder)
+    write_json(folder / MANIFEST, asdict(manifest))
+    return manifest
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """The manifest alone; the files are not looked at. Raises TextgateError when it is absent, malformed or newer."""
+    if not folder.is_dir():
+        raise TextgateError(f"the bundle {folder} is not a folder")
+    return _parse(read_json(folder / MANIFEST), folder)
+
+
+def verify(folder: Path) -> Manifest:
+    """The manifest, after every file was hashed.
+
+    Raises TextgateError naming the file that is missing, changed, or present without being listed.
+    """
+    manifest = load_manifest(folder)
+    present = {path.as_posix() for path in files_below(folder)} - BESIDE
+    if missing := sorted(set(manifest.files) - present):
+        raise TextgateError(f"the bundle {folder} lacks {', '.join(missing)}, which its {MANIFEST} lists")
+    if unlisted := sorted(present - set(manifest.files)):
+        raise TextgateError(f"the bundle {folder} holds {', '.join(unlisted)}, which its {MANIFEST} does not list")
+    for name, expected in sorted(manifest.files.items()):
+        if sha256_file(folder / name) != expected:
+            raise TextgateError(f"{folder / name} was changed: its sha256 is not the one in {MANIFEST}")
+    return manifest
+
+
+def digest(folder: Path) -> str:
+    """sha256, in hex, of bundle.json's bytes; with a verified folder, the name of everything in it."""
+    try:
+        return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    except OSError:
+        raise TextgateError(f"{folder / MANIFEST} does not exist or cannot be read") from None
+
+
+def read_canary(folder: Path) -> list[tuple[str, str]]:
+    """The stored examples as (text, expected label). Raises TextgateError when there are none or they are malformed."""
+    examples = read_json(folder / CANARY)
+    if not isinstance(examples, list) or not examples:
+        raise TextgateError(f"{folder / CANARY} must hold a list of at least one example")
+    for example in examples:
+        if not isinstance(example, dict) or not all(_is_text(example.get(key)) for key in ("text", "label")):
+            raise TextgateError(f'{folder / CANARY}: an example must be {{"text": ..., "label": ...}}, got {example!r}')
+    return [(example["text"], example["label"]) for example in examples]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_temperature(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+
+
+def _are_labels(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value) >= 2
+
+
+def _are_versions(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(version, str) for version in value.values())
+
+
+def _are_files(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_plain, value)) and all(map(_is_sha256, value.values()))
+
+
+def _is_plain(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.as_posix() == name and not path.is_absolute() and ".." not in path.parts and name not in BESIDE
+
+
+def _is_sha256(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
+
+
+ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "format": (_is_count, "a whole number from 1"),
+    "name": (_is_text, "a name"),
+    "task": (lambda value: value == "single-label", '"single-label"'),
+    "labels": (_are_labels, "a list of two or more different labels"),
+    "max_length": (_is_count, "a number of tokens from 1"),
+    "truncation": (lambda value: value == "right", '"right"'),
+    "temperature": (_is_temperature, "a finite number above 0"),
+    "precision": (lambda value: value in ("float32", "int8"), '"float32" or "int8"'),
+    "files": (_are_files, "relative file names, each with its sha256"),
+    "versions": (_are_versions, "names of libraries, each with its version"),
+}
+
+
+def _parse(value: Any, folder: Path) -> Manifest:
+    where = folder / MANIFEST
+    if not isinstance(value, dict):
+        raise TextgateError(f"{where} must hold a JSON object")
+    written = value.get("format")
+    if isinstance(written, int) and written > FORMAT:
+        raise TextgateError(
+            f"{where} has format {written}; this textgate reads formats up to {FORMAT}: update textgate"
+        )
+    if unknown := sorted(set(value) - set(ALLOWED)):
+        raise TextgateError(f"{where} has the unknown key {unknown[0]}")
+    for field in fields(Manifest):
+        allowed, description = ALLOWED[field.name]
+        if field.name not in value:
+            raise TextgateError(f"{where} lacks the key {field.name}")
+        if not allowed(value[field.name]):
+            raise TextgateError(f"{where}: {field.name} must be {description}, got {value[field.name]!r}")
+    for name in REQUIRED:
+        if name not in value["files"]:
+            raise TextgateError(f"{where} does not list {name}; a bundle must have it")
+    return Manifest(**value)

@@ -1,0 +1,72 @@
+"""Follows a pin: a new version is loaded beside the old one and takes its place; one that fails changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from components.base.errors import TextgateError
+from serving.models import Refusal, Slot, load_pinned
+from serving.pins import Pin, read_pin
+
+log = logging.getLogger("textgate.serving")
+
+Stamp = tuple[int, int] | None
+
+
+class Follower:
+    """Looks at the pin at `path` every `interval` seconds; a pin that was looked at is not tried again until rewritten."""
+
+    def __init__(self, slot: Slot, path: Path, pin: Pin, threads: int = 0, interval: float = 1.0) -> None:
+        self._slot = slot
+        self._path = path
+        self._pinned = pin
+        self._threads = threads
+        self._interval = interval
+        self._seen: Stamp = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.to_thread(self.look)
+            await asyncio.sleep(self._interval)
+
+    def look(self) -> None:
+        """Takes up the pin if it was rewritten since the last look. Raises nothing: a failure is kept in the slot."""
+        stamp = _stamp(self._path)
+        if stamp == self._seen:
+            return
+        self._seen = stamp
+        wanted = ""
+        try:
+            pin = read_pin(self._path)
+            wanted = pin.version
+            self._take(pin)
+        except TextgateError as error:
+            self._refuse(wanted, str(error))
+        except Exception as error:
+            log.exception("the pinned version %s could not be loaded", wanted)
+            self._refuse(wanted, f"{type(error).__name__}: {error}")
+
+    def _take(self, pin: Pin) -> None:
+        old = self._slot.current
+        if pin.name != old.name:
+            raise TextgateError(f"{self._path} names the model {pin.name}; this server serves {old.name}")
+        if pin != self._pinned:
+            self._slot.current = load_pinned(pin, self._threads)
+            self._pinned = pin
+            log.info("now serving %s version %s in place of version %s", pin.name, pin.version, old.version)
+        self._slot.refused = None
+
+    def _refuse(self, version: str, error: str) -> None:
+        self._slot.refused = Refusal(version, error)
+        log.error("still serving version %s; the pin could not be followed: %s", self._slot.current.version, error)
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino

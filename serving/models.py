@@ -1,0 +1,50 @@
+"""The model that a server answers with, and the slot in which one follows another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.base.errors import TextgateError
+from serving.pins import Pin
+from serving.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    name: str
+    version: str
+    predictor: Predictor
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A version that was to follow and could not."""
+
+    version: str
+    error: str
+
+
+class Slot:
+    """Requests take `current` once and keep it to their end, so that an answer comes from one version alone."""
+
+    def __init__(self, model: ServedModel) -> None:
+        self.current = model
+        self.refused: Refusal | None = None
+
+
+def load_folder(folder: Path, name: str = "", version: str = "", threads: int = 0) -> ServedModel:
+    """A bundle by itself. Its own name and the start of its digest stand in for a missing name and version."""
+    predictor = Predictor(folder, threads)
+    return ServedModel(name or predictor.manifest.name, version or predictor.digest[:12], predictor)
+
+
+def load_pinned(pin: Pin, threads: int = 0) -> ServedModel:
+    """Raises TextgateError when the folder does not hold the very bundle that the pin names."""
+    predictor = Predictor(Path(pin.bundle), threads)
+    if predictor.digest != pin.digest:
+        raise TextgateError(
+            f"the bundle {pin.bundle} has the digest {predictor.digest[:12]}, version {pin.version} of {pin.name}"
+            f" has {pin.digest[:12]}"
+        )
+    return ServedModel(pin.name, pin.version, predictor)

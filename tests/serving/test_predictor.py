@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+from onnx import load, save
+
+from components.base.errors import TextgateError
+from serving.bundle import write_manifest
+from serving.predictor import Predictor, Scorer, softmax
+from serving.pyfunc import _load_pyfunc
+
+TEXTS = ["good", "bad bad so good good", "", "so so so", "unheard of", "bad", "good so bad " * 9, "so good"]
+
+
+@pytest.fixture
+def bundle(tiny: ModuleType, tmp_path: Path) -> Path:
+    tiny.write_bundle(tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def test_logits_are_the_known_ones_in_the_order_given(bundle: Path) -> None:
+    """[CLS] and [SEP] count among the tokens, and vote for nothing."""
+    logits = Predictor(bundle).logits(["good", "bad so", ""])
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, [[0, 0, 4 / 3], [1, 1, 0], [0, 0, 0]], rtol=1e-6)
+
+
+def test_a_text_scores_alone_as_in_any_batch(bundle: Path) -> None:
+    predictor = Predictor(bundle)
+    alone = np.concatenate([predictor.logits([text]) for text in TEXTS])
+    for batch_size in (1, 3, 32):
+        np.testing.assert_allclose(predictor.logits(TEXTS, batch_size), alone, rtol=1e-6)
+
+
+def test_long_texts_are_cut_on_the_right_and_keep_their_special_tokens(bundle: Path) -> None:
+    cut, whole = Predictor(bundle).logits(["good " * 6 + "bad " * 50, "good " * 6])
+    np.testing.assert_allclose(cut, whole)
+    np.testing.assert_allclose(cut, [0, 0, 4 * 6 / 8], rtol=1e-6)
+
+
+def test_probabilities_are_tempered(tiny: ModuleType, tmp_path: Path) -> None:
+    tiny.write_bundle(tmp_path / "warm", temperature=4.0)
+    predictor = Predictor(tmp_path / "warm")
+    powers = np.exp(predictor.logits(TEXTS) / 4)
+    np.testing.assert_allclose(predictor.probabilities(TEXTS), powers / powers.sum(axis=1, keepdims=True), rtol=1e-5)
+
+
+def test_softmax_of_large_logits_is_finite() -> None:
+    np.testing.assert_allclose(softmax(np.array([[1e4, 0, 0]], np.float32)), [[1, 0, 0]])
+
+
+def test_no_text_gives_no_row(bundle: Path) -> None:
+    assert Predictor(bundle).probabilities([]).shape == (0, 3)
+
+
+def test_a_model_outside_a_bundle_is_scored_and_progress_told(tiny: ModuleType, tmp_path: Path) -> None:
+    tiny.write_model(tmp_path / "float.onnx", {"good": "positive"}, token_types=True)
+    tiny.write_tokenizer(tmp_path / "tokenizer.json")
+    told: list[int] = []
+    scorer = Scorer(tmp_path / "float.onnx", tmp_path / "tokenizer.json", max_length=8)
+    logits = scorer.logits(TEXTS, batch_size=3, progress=told.append)
+    assert told == [3, 3, 2]
+    assert list(logits.argmax(axis=1)[[0, 7]]) == [2, 2]
+
+
+def test_a_changed_model_is_refused(bundle: Path) -> None:
+    (bundle / "model.onnx").write_bytes(b"no model")
+    with pytest.raises(TextgateError, match=r"model\.onnx was changed"):
+        Predictor(bundle)
+
+
+def seal(bundle: Path, labels: list[str]) -> None:
+    limits = {"max_length": 8, "temperature": 1.0, "precision": "float32"}
+    write_manifest(bundle, name="tiny", task="single-label", labels=labels, versions={}, **limits)
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"), [("model.onnx", "cannot be loaded by ONNX Runtime"), ("tokenizer.json", "not a usable tokeni")]
+)
+def test_sealed_garbage_is_refused_by_name(bundle: Path, file: str, reason: str) -> None:
+    (bundle / file).write_bytes(b"garbage")
+    seal(bundle, ["a", "b", "c"])
+    with pytest.raises(TextgateError, match=f"{file} .*{reason}"):
+        Predictor(bundle)
+
+
+def test_a_model_with_other_labels_is_refused(bundle: Path) -> None:
+    seal(bundle, ["negative", "positive"])
+    with pytest.raises(TextgateError, match="3 outputs for the 2 labels"):
+        Predictor(bundle)
+
+
+def test_a_model_with_a_foreign_input_is_refused(bundle: Path) -> None:
+    model = load(bundle / "model.onnx")
+    for node in model.graph.node:
+        node.input[:] = ["pixels" if name == "input_ids" else name for name in node.input]
+    model.graph.input[0].name = "pixels"
+    save(model, bundle / "model.onnx")
+    seal(bundle, ["a", "b", "c"])
+    with pytest.raises(TextgateError, match="unknown input pixels"):
+        Predictor(bundle)
+
+
+def test_mlflow_loads_a_bundle(bundle: Path) -> None:
+    model = _load_pyfunc(str(bundle))
+    for texts in (["good", "bad"], pd.DataFrame({"text": ["good", "bad"]})):
+        answer = model.predict(texts)
+        assert answer["label"].tolist() == ["positive", "negative"]
+        assert answer["probability"].between(0.4, 1).all()
+    with pytest.raises(TextgateError, match='column "text", got words'):
+        model.predict(pd.DataFrame({"words": ["good"]}))

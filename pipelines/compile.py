@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
-import yaml
 from kfp import compiler
 
-from components.base.errors import TextgateError
 from components.base.files import canonical_json, sha256_text, write_text
 from components.base.settings import Settings, step_sections
+from pipelines.data.version import read_version
 from pipelines.finetune import build
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,25 +39,11 @@ def pipeline_arguments(settings: Settings, run_name: str) -> dict[str, str]:
     }
     return {
         "run": sections.pop("run"),
-        "data_md5": data_md5(Path(settings.data.version)),
+        "data_md5": read_version(Path(settings.data.version)).md5,
         "base_model": settings.base_model.reference,
         "lineage": json.dumps(lineage, sort_keys=True),
         **{f"{step}_settings": section for step, section in sections.items()},
     }
-
-
-def data_md5(version: Path) -> str:
-    """The `.dir` md5 in a DVC file. Raises TextgateError when the file is absent or names something else."""
-    try:
-        outs: Any = yaml.safe_load(version.read_text(encoding="utf-8"))["outs"]
-        md5 = outs[0]["md5"]
-    except FileNotFoundError:
-        raise TextgateError(f"{version} does not exist; `textgate data import` makes the data and DVC its version") from None
-    except (KeyError, IndexError, TypeError, UnicodeDecodeError, yaml.YAMLError):
-        raise TextgateError(f"{version} is not a DVC file with one output") from None
-    if not re.fullmatch(r"[0-9a-f]{32}\.dir", str(md5)):
-        raise TextgateError(f"{version} names {md5!r}, not a folder tracked by DVC (32 hex digits and .dir)")
-    return str(md5)
 
 
 def git_commit() -> str:

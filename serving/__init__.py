@@ -1,1 +1,1 @@
-"""The bundle (load it, predict with it) and the server that answers with it. Imports neither tensorflow, kfp nor mlflow."""
+"""The bundle and the server that answers with it. Imports neither tensorflow, kfp nor mlflow."""

@@ -16,7 +16,7 @@ Stamp = tuple[int, int] | None
 
 
 class Follower:
-    """Looks at the pin at `path` every `interval` seconds; a pin that was looked at is not tried again until rewritten."""
+    """Looks at the pin at `path` every `interval` seconds; one that was seen is not tried again until rewritten."""
 
     def __init__(self, slot: Slot, path: Path, pin: Pin, threads: int = 0, interval: float = 1.0) -> None:
         self._slot = slot

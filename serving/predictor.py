@@ -130,6 +130,6 @@ def _load_session(path: Path, threads: int) -> ort.InferenceSession:
 def _explained(what: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - both libraries raise bare Exceptions for bad files
+    except Exception as error:  # both libraries raise bare Exceptions for bad files
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise TextgateError(f"{what}: {reason}") from None

@@ -124,7 +124,7 @@ def _shown(value: Any) -> str:
 
 
 def infer_response(request: InferRequest, model: ServedModel, probabilities: NDArray[np.float32]) -> bytes:
-    """label and probability are [n], or with top_k [n, top_k] from the likeliest down; probabilities are [n, labels]."""
+    """label and probability are [n], or with top_k [n, top_k] likeliest first; probabilities are [n, labels]."""
     rows = len(probabilities)
     ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, : request.top_k or 1]
     shape = [rows, request.top_k] if request.top_k else [rows]

@@ -18,17 +18,21 @@ class BundleModel:
 
     def predict(self, model_input: pd.DataFrame | Sequence[str], params: dict[str, Any] | None = None) -> pd.DataFrame:
         """One row for each text: label, probability. Raises TextgateError when a DataFrame has no column text."""
-        if isinstance(model_input, pd.DataFrame):
-            columns = list(model_input.columns)
-            # MLflow hands a list of texts on as a frame whose one column is called 0.
-            column = 0 if columns == [0] else "text"
-            if column not in columns:
-                raise TextgateError(f'the model needs a column "text", got {", ".join(map(str, columns))}')
-            model_input = model_input[column].tolist()
-        probabilities = self._predictor.probabilities([str(text) for text in model_input])
+        texts = _column(model_input) if isinstance(model_input, pd.DataFrame) else model_input
+        probabilities = self._predictor.probabilities([str(text) for text in texts])
         best = probabilities.argmax(axis=1)
         labels = [self._predictor.labels[index] for index in best]
         return pd.DataFrame({"label": labels, "probability": probabilities.max(axis=1)})
+
+
+def _column(frame: pd.DataFrame) -> pd.Series[Any]:
+    columns: list[Any] = list(frame.columns)
+    if "text" in columns:
+        return frame["text"]
+    # MLflow hands a list of texts on as a frame whose one column is called 0.
+    if columns == [0]:
+        return frame.iloc[:, 0]
+    raise TextgateError(f'the model needs a column "text", got {", ".join(map(str, columns))}')
 
 
 def _load_pyfunc(path: str) -> BundleModel:

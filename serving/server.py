@@ -35,7 +35,7 @@ def serve_bundle(
     port_file: Path | None = None,
     threads: int = 0,
 ) -> None:
-    """Serves one bundle folder until SIGTERM or SIGINT; port 0 takes a free one, written to `port_file` once it answers.
+    """Serves one bundle folder until SIGTERM or SIGINT; port 0 takes a free one. `port_file` gets the port.
 
     Raises TextgateError when the bundle is not whole or the port cannot be had.
     """
@@ -45,7 +45,7 @@ def serve_bundle(
 def serve_pinned(
     pin_file: Path, *, host: str = "127.0.0.1", port: int = 8080, port_file: Path | None = None, threads: int = 0
 ) -> None:
-    """Serves what the pin names, and each version it names later, until SIGTERM or SIGINT. Otherwise as serve_bundle."""
+    """Serves what the pin names, and each version it names later, until SIGTERM or SIGINT. See serve_bundle."""
     pin = read_pin(pin_file)
     slot = Slot(load_pinned(pin, threads))
     _serve(slot, Follower(slot, pin_file, pin, threads), host, port, port_file)

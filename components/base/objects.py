@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from components.base.errors import TextgateError
 from components.base.files import CHUNK
 
+ATTEMPTS = 5
 CONFLICT_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
@@ -81,7 +82,7 @@ class S3Store:
             import boto3
             from botocore.config import Config
 
-            retries: Any = {"max_attempts": 5, "mode": "standard"}
+            retries: Any = {"max_attempts": ATTEMPTS, "mode": "standard"}
             self._client = boto3.client("s3", config=Config(connect_timeout=5, retries=retries))
         return self._client
 

@@ -11,8 +11,8 @@ def canary(version: str, run: str, settings: str, report: dsl.Output[dsl.Artifac
     from components.base.failures import reported
 
     with reported("canary"):
-        from components.base.settings import CanarySettings, RunStep, from_json
         from components.base.registry import download_bundle
+        from components.base.settings import CanarySettings, RunStep, from_json
         from components.canary.canary import canary
 
         bundle = download_bundle(from_json(RunStep, run).name, version)

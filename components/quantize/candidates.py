@@ -37,7 +37,7 @@ def compare(logits: np.ndarray, reference: np.ndarray, truth: np.ndarray, size: 
     return {
         "agreement": float((predicted == expected).mean()),
         "accuracy": accuracy,
-        "accuracy_drop": float((expected == truth).mean()) - accuracy,
+        "accuracy_drop": round(float((expected == truth).mean()) - accuracy, 12),
         "max_logit_difference": float(np.abs(logits - reference).max()),
         "bytes": size,
     }

@@ -130,7 +130,9 @@ def _metric_names(labels: Mapping[str, Any]) -> list[str]:
     names: list[str] = []
     for label in labels:
         name = re.sub(r"[^\w\- ]", "_", label)[:100] or "_"
-        names.append(f"{name}_{len(names)}" if name in names else name)
+        while name in names:
+            name += "_"
+        names.append(name)
     return names
 
 

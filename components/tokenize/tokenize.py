@@ -133,7 +133,7 @@ def _read_tokenizer(base_model: Path) -> Tokenizer:
         )
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001  (the library raises nothing narrower)
+    except Exception as error:  # the library raises nothing narrower
         raise TextgateError(f"the base model's tokenizer.json cannot be read: {error}") from None
     tokenizer.no_padding()
     return tokenizer

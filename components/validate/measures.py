@@ -70,7 +70,10 @@ def measure_split(tables: Path, split: str, settings: ValidateStep) -> Split:
 
 
 def across_splits(splits: list[Split]) -> pd.DataFrame:
-    """Rows of every readable split: split, row, text, and how many splits and labels the text has, how many rows the id."""
+    """Rows of every readable split, with split, row and text, and how often the text and the id occur.
+
+    n_splits_of_text and n_labels_of_text are null where the text is empty, n_rows_of_id where there is no id.
+    """
     rows = pd.concat([split.rows.reindex(columns=["row", "text"]) for split in splits], ignore_index=True)
     keys = pd.concat([split.keys for split in splits], ignore_index=True)
     keys["split"] = rows["split"] = np.repeat([split.name for split in splits], [len(split.keys) for split in splits])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import great_expectations.expectations as gxe
@@ -18,13 +19,19 @@ ROWS_SHOWN = 5
 
 @dataclass(frozen=True)
 class Rule:
-    """`observe` and `explain` take the batch's rows; neither decides whether the rule holds."""
+    """The functions take the batch's rows; only `expectation` decides whether the rule holds."""
 
     check: str
     expected: str
     expectation: gxe.Expectation
     observe: Callable[[pd.DataFrame], Any]
     explain: Callable[[pd.DataFrame], str]
+    at_fault: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows.head(0)
+
+    def description(self, rows: pd.DataFrame) -> str:
+        """For Data Docs, in HTML: they would show values but not the rows that have them."""
+        at_fault = self.at_fault(rows)
+        return escape(f"{self.check}: {self.expected}" + (f"; see {_named(at_fault)}" if len(at_fault) else ""))
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,14 @@ class Batch:
     def row_names(self) -> list[str]:
         """The columns that name a row."""
         return [name for name in ("split", "row") if name in self.rows.columns]
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The rows with markup in ids and labels made harmless: Data Docs show values as they are."""
+        rows = self.rows.copy()
+        for column in rows.columns.intersection(["row", "label"]):
+            rows[column] = rows[column].map(escape)
+        return rows
 
 
 def batches(splits: list[Split], settings: ValidateStep) -> list[Batch]:
@@ -75,7 +90,7 @@ def _row_count(least: int, problem: str) -> Rule:
 
 
 def _text_rules(settings: ValidateStep) -> list[Rule]:
-    longest, damaged = settings.limits.max_text_length, settings.limits.max_replacement_characters
+    longest = settings.limits.max_text_length
     return [
         _row_rule(
             "missing ids",
@@ -98,33 +113,46 @@ def _text_rules(settings: ValidateStep) -> list[Rule]:
             lambda rows: rows["text_length"] > longest,
             f"with texts longer than {longest} characters (validation.max_text_length)",
         ),
-        Rule(
-            "encoding damage",
-            f"at most {damaged} replacement characters (validation.max_replacement_characters)",
-            gxe.ExpectColumnSumToBeBetween(column="replacement_characters", max_value=damaged),
-            lambda rows: int(rows["replacement_characters"].sum()),
-            lambda rows: (
-                f"{_count(int(rows['replacement_characters'].sum()), 'replacement character')} (U+FFFD), more than"
-                f" {damaged} (validation.max_replacement_characters); {_named(rows[rows['replacement_characters'] > 0])}"
-            ),
-        ),
+        _encoding_damage(settings.limits.max_replacement_characters),
     ]
+
+
+def _encoding_damage(most: int) -> Rule:
+    def total(rows: pd.DataFrame) -> int:
+        return int(rows["replacement_characters"].sum())
+
+    def damaged(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[rows["replacement_characters"] > 0]
+
+    def explain(rows: pd.DataFrame) -> str:
+        found = _count(total(rows), "replacement character")
+        return f"{found} (U+FFFD), more than {most} (validation.max_replacement_characters); {_named(damaged(rows))}"
+
+    return Rule(
+        "encoding damage",
+        f"at most {most} replacement characters (validation.max_replacement_characters)",
+        gxe.ExpectColumnSumToBeBetween(column="replacement_characters", max_value=most),
+        total,
+        explain,
+        damaged,
+    )
 
 
 def _label_rules(settings: ValidateStep) -> list[Rule]:
     labels, least = settings.labels, settings.limits.min_rows_per_label
+    shown = [escape(label) for label in labels]
     return [
         _row_rule(
             "labels known",
             f"one of {', '.join(labels)} (data.labels)",
-            gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels),
+            gxe.ExpectColumnValuesToBeInSet(column="label", value_set=shown),
             lambda rows: ~rows["label"].isin(labels),
             lambda rows: f"with labels outside the config: {_listed(_foreign(rows, labels))}",
         ),
         Rule(
             "labels present",
             f"each of {', '.join(labels)} (data.labels)",
-            gxe.ExpectColumnDistinctValuesToContainSet(column="label", value_set=labels),
+            gxe.ExpectColumnDistinctValuesToContainSet(column="label", value_set=shown),
             lambda rows: [label for label, count in _counts(rows, labels).items() if count],
             lambda rows: f"no row with {', '.join(label for label, n in _counts(rows, labels).items() if not n)}",
         ),
@@ -183,12 +211,14 @@ def _row_rule(
 ) -> Rule:
     """A rule on each row for itself; `what` follows the count of the rows that break it."""
 
-    def explain(rows: pd.DataFrame) -> str:
-        broken = rows[breaks(rows)]
-        reason = what if isinstance(what, str) else what(rows)
-        return f"{_count(len(broken), 'row')} {reason}; {_named(broken)}"
+    def at_fault(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[breaks(rows)]
 
-    return Rule(check, expected, expectation, lambda rows: int(breaks(rows).sum()), explain)
+    def explain(rows: pd.DataFrame) -> str:
+        reason = what if isinstance(what, str) else what(rows)
+        return f"{_count(len(at_fault(rows)), 'row')} {reason}; {_named(at_fault(rows))}"
+
+    return Rule(check, expected, expectation, lambda rows: int(breaks(rows).sum()), explain, at_fault)
 
 
 def _counts(rows: pd.DataFrame, labels: list[str]) -> dict[str, int]:

@@ -25,7 +25,7 @@ from serving.server import serve_pinned
 @click.option("--port-file", type=click.Path(path_type=Path), help="Where to write the port that was taken.")
 @click.option("--threads", type=click.IntRange(0), default=0, help="Of one inference; 0 takes all cores.")
 def command(
-    config: Path | None, name: str | None, host: str | None, port: int | None, port_file: Path | None, threads: int
+    *, config: Path | None, name: str | None, host: str | None, port: int | None, port_file: Path | None, threads: int
 ) -> None:
     """Serve the deployed champion over HTTP, and each version deployed after it, until Ctrl-C."""
     name, place = _place(config, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from kfp.local import subprocess_task_handler
 
 
 def main(folder: Path) -> None:
+    # kfp tells of reused steps through the root logger.
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
     # kfp would rewrite the text "python3" in every argument, paths in parameters included; PATH finds the interpreter.
     subprocess_task_handler.replace_python_executable = lambda full_command, new_executable: full_command
     local.init(

@@ -100,6 +100,20 @@ def test_a_damaged_bundle_leaves_the_old_one(pinned: Pinned, slot: Slot, followe
     assert slot.refused is None
 
 
+def test_a_pin_that_failed_is_tried_again_once_rewritten(pinned: Pinned, slot: Slot, follower: Follower) -> None:
+    model = pinned.folder / "2" / "model.onnx"
+    sound = model.read_bytes()
+    model.write_bytes(b"other")
+    pinned.pin("2")
+    follower.look()
+    model.write_bytes(sound)
+    follower.look()
+    assert slot.current.version == "1"
+    pinned.pin("2")
+    follower.look()
+    assert (slot.current.version, slot.refused) == ("2", None)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [({"digest": "0" * 64}, "has 000000000000"), ({"name": "other"}, "names the model other")],

@@ -26,7 +26,7 @@ def test_logits_are_the_known_ones_in_the_order_given(bundle: Path) -> None:
     """[CLS] and [SEP] count among the tokens, and vote for nothing."""
     logits = Predictor(bundle).logits(["good", "bad so", ""])
     assert logits.dtype == np.float32
-    np.testing.assert_allclose(logits, [[0, 0, 4 / 3], [1, 1, 0], [0, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(logits, np.array([[0, 0, 4 / 3], [1, 1, 0], [0, 0, 0]]), rtol=1e-6)
 
 
 def test_a_text_scores_alone_as_in_any_batch(bundle: Path) -> None:
@@ -74,8 +74,16 @@ def test_a_changed_model_is_refused(bundle: Path) -> None:
 
 
 def seal(bundle: Path, labels: list[str]) -> None:
-    limits = {"max_length": 8, "temperature": 1.0, "precision": "float32"}
-    write_manifest(bundle, name="tiny", task="single-label", labels=labels, versions={}, **limits)
+    write_manifest(
+        bundle,
+        name="tiny",
+        task="single-label",
+        labels=labels,
+        max_length=8,
+        temperature=1.0,
+        precision="float32",
+        versions={},
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +115,11 @@ def test_a_model_with_a_foreign_input_is_refused(bundle: Path) -> None:
 
 def test_mlflow_loads_a_bundle(bundle: Path) -> None:
     model = _load_pyfunc(str(bundle))
-    for texts in (["good", "bad"], pd.DataFrame({"text": ["good", "bad"]})):
+    for texts in (
+        ["good", "bad"],
+        pd.DataFrame({"id": [1, 2], "text": ["good", "bad"]}),
+        pd.DataFrame(["good", "bad"]),
+    ):
         answer = model.predict(texts)
         assert answer["label"].tolist() == ["positive", "negative"]
         assert answer["probability"].between(0.4, 1).all()

@@ -1,0 +1,84 @@
+"""`textgate data import`: builds data/ and makes DVC know it, or leaves everything as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from components.base.errors import TextgateError
+from components.base.files import new_folder
+from components.base.locks import locked
+from pipelines.data.clean import Counts, Row, clean
+from pipelines.data.source import find_corpus, read_corpus
+from pipelines.data.splits import write_splits
+from pipelines.data.version import (
+    VERSION_FILE,
+    commit_version,
+    folder_version,
+    is_cached,
+    read_version,
+    write_version,
+)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """`counts` and `rows` are empty where data/ already was what data.dvc names."""
+
+    md5: str
+    counts: Counts | None = None
+    rows: tuple[Row, ...] = ()
+
+
+def import_data(project: Path, force: bool = False, pin: bool = False) -> Imported:
+    """Builds `project`/data from the corpus of the installed package and commits it to DVC's cache.
+
+    Where data/ already is what data.dvc names, only what the cache lacks is added. `force` replaces a data/ that
+    differs and is not in the cache; `pin` writes the built version to data.dvc instead of comparing with it. Raises
+    TextgateError, with data/ untouched, where the corpus is absent or another, where data/ holds something that would
+    be lost, or where the built version is not the one that data.dvc names.
+    """
+    if not (project / ".dvc").is_dir():
+        raise TextgateError(f"{project} has no .dvc folder; go to a clone of the project or name it with --project")
+    with locked(project / ".dvc/tmp/textgate-import.lock"):
+        wanted = None if pin else read_version(project / VERSION_FILE).md5
+        if _standing(project, wanted, force) != wanted or wanted is None:
+            return _build(project, wanted)
+        if not is_cached(project, wanted):
+            commit_version(project)
+        return Imported(wanted)
+
+
+def _standing(project: Path, wanted: str | None, force: bool) -> str | None:
+    """The version of data/ as it stands, None where there is none; refuses where replacing it would lose it."""
+    data = project / "data"
+    if data.is_symlink() or (data.exists() and not data.is_dir()):
+        raise TextgateError(f"{data} is not a plain folder; move it away")
+    if not data.exists() or not any(data.iterdir()):
+        return None
+    found = folder_version(data).md5
+    if found != wanted and not force and not is_cached(project, found):
+        raise TextgateError(
+            f"{data} would be lost: its version is {found}, which is neither the one in {VERSION_FILE} nor in DVC's"
+            " cache; move it away, or replace it with --force"
+        )
+    return found
+
+
+def _build(project: Path, wanted: str | None) -> Imported:
+    rows, counts = clean(read_corpus(find_corpus()))
+    with new_folder(project / "data") as folder:
+        write_splits(rows, folder)
+        built = folder_version(folder)
+        if wanted and built.md5 != wanted:
+            raise TextgateError(
+                f"the data came out as {built.md5}, but {project / VERSION_FILE} names {wanted}; data/ is as it was."
+                f" The version is made with the locked packages (pyarrow here: {pa.__version__}): run `make setup`,"
+                " or, where the cleaning was changed on purpose, pin the new version with --pin"
+            )
+    if wanted is None:
+        write_version(project / VERSION_FILE, built)
+    commit_version(project)
+    return Imported(built.md5, counts, tuple(rows))

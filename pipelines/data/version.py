@@ -1,0 +1,101 @@
+"""The DVC version of the data: what `data.dvc` names, what the cache holds, and committing to it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from components.base.dvc_tree import DIR_SUFFIX, hash_folder, is_tree_hash, md5_file, object_key, parse_tree
+from components.base.errors import TextgateError
+from components.base.files import write_text
+
+VERSION_FILE = "data.dvc"
+CACHE = ".dvc/cache"
+
+
+class Version(NamedTuple):
+    """A folder as a DVC file names it: its tree hash with `.dir`, all its files' bytes, how many files."""
+
+    md5: str
+    size: int
+    nfiles: int
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder from `start` upwards that holds data.dvc. Raises TextgateError where there is none."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / VERSION_FILE).is_file():
+            return folder
+    raise TextgateError(
+        f"no {VERSION_FILE} in {start} or a folder above it; go to a clone of the project or name it with --project"
+    )
+
+
+def read_version(path: Path) -> Version:
+    """Raises TextgateError when the DVC file is absent or does not name one folder."""
+    try:
+        outs: Any = yaml.safe_load(path.read_text(encoding="utf-8"))["outs"]
+        (out,) = outs
+        version = Version(str(out["md5"]), int(out["size"]), int(out["nfiles"]))
+    except OSError as error:
+        raise TextgateError(f"{path} cannot be read: {error.strerror}") from None
+    except (KeyError, TypeError, ValueError, yaml.YAMLError):
+        raise TextgateError(f"{path} is not a DVC file of one folder; `git checkout` brings it back") from None
+    if not is_tree_hash(version.md5):
+        raise TextgateError(f"{path} names {version.md5!r}, not a folder tracked by DVC (32 hex digits and .dir)")
+    return version
+
+
+def write_version(path: Path, version: Version) -> None:
+    fields = f"- md5: {version.md5}\n  size: {version.size}\n  nfiles: {version.nfiles}\n  hash: md5\n  path: data\n"
+    write_text(path, "outs:\n" + fields)
+
+
+def folder_version(folder: Path) -> Version:
+    md5, entries = hash_folder(folder)
+    return Version(md5, sum((folder / entry.relpath).stat().st_size for entry in entries), len(entries))
+
+
+def is_cached(project: Path, md5: str) -> bool:
+    """Whether DVC's cache holds the tree and each file that it lists, whole."""
+    cache = project / CACHE
+    if not _is_whole(cache, md5):
+        return False
+    entries = parse_tree((cache / object_key(md5)).read_bytes())
+    return all(_is_whole(cache, entry.md5) for entry in entries)
+
+
+def _is_whole(cache: Path, md5: str) -> bool:
+    path = cache / object_key(md5)
+    return path.is_file() and md5_file(path) == md5.removesuffix(DIR_SUFFIX)
+
+
+def commit_version(project: Path) -> None:
+    """Puts data/ into DVC's cache, so that `dvc status` is clean. Raises TextgateError with what DVC said.
+
+    A damaged object is taken out first: DVC trusts whatever is read-only in its cache.
+    """
+    cache = project / CACHE
+    md5, entries = hash_folder(project / "data")
+    for name in (md5, *(entry.md5 for entry in entries)):
+        if not _is_whole(cache, name):
+            (cache / object_key(name)).unlink(missing_ok=True)
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "commit", "-f", "-q", VERSION_FILE],
+        cwd=project,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split()) or f"exit status {done.returncode}"
+        raise TextgateError(f"data/ is built, but `dvc commit` in {project} failed: {said}")

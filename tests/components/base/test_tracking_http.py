@@ -1,0 +1,73 @@
+"""The way of a bundle over a real MLflow server, artifacts through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from components.base import registry, tracking
+from components.base.errors import TextgateError
+from components.base.mlflow_client import connect, mlflow
+from components.base.promotion_log import open_log
+from components.base.settings import RunStep
+from components.promote.promote import promote
+from serving import bundle as bundles
+
+RUN = RunStep(name="over-http")
+
+
+@pytest.fixture
+def server(workspace: Path, mlflow_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    return mlflow_server
+
+
+def test_a_bundle_is_registered_promoted_fetched_and_loaded(
+    server: str, workspace: Path, register_version: Callable[..., Any], tiny: ModuleType
+) -> None:
+    first = register_version("job-1", run=RUN)
+    assert register_version("job-2", run=RUN) == first
+    second = register_version("job-3", run=RUN, temperature=3.0, champion=first.version)
+    assert registry.aliases(RUN.name) == {"challenger": second.version}
+    promote(RUN, first.version, "", why="first")
+    promote(RUN, second.version, first.version, why="better")
+    assert registry.aliases(RUN.name) == {"champion": second.version}
+    assert [entry.version for entry in open_log(RUN).entries()] == [first.version, second.version]
+    folder = registry.download_bundle(RUN.name, second.version)
+    assert bundles.digest(folder) == second.digest
+    model = mlflow.pyfunc.load_model(f"models:/{RUN.name}/{second.version}")
+    texts = [text for text, _ in tiny.EXAMPLES]
+    assert model.predict(texts)["label"].tolist() == [label for _, label in tiny.EXAMPLES]
+    assert not (workspace / "mlartifacts").exists()
+
+
+def test_a_run_is_opened_filled_and_closed(server: str, tmp_path: Path) -> None:
+    run_id = tracking.open_run("runs", "job-1", {"textgate.seed": "1"})
+    assert tracking.open_run("runs", "job-1", {}) == run_id == tracking.find_run("runs", "job-1")
+    (tmp_path / "verdict.json").write_text("{}")
+    for _ in range(2):
+        metrics = [tracking.Point("loss", 0.5, 1)]
+        tracking.log(run_id, params={"epochs": 2}, metrics=metrics)
+        tracking.log_dataset(run_id, "runs", "0" * 32 + ".dir", {})
+        tracking.log_files(run_id, {"verdict/verdict.json": tmp_path / "verdict.json"})
+    assert tracking.read_file(run_id, "verdict/verdict.json") == b"{}"
+    assert tracking.read_file(run_id, "other/verdict.json") is None
+    tracking.close_run(run_id, "FINISHED", {})
+    run = connect().get_run(run_id)
+    assert (run.info.status, run.data.params, len(connect().get_metric_history(run_id, "loss"))) == (
+        "FINISHED",
+        {"epochs": "2"},
+        1,
+    )
+
+
+def test_what_is_not_there_is_named(server: str) -> None:
+    tracking.prepare("runs")
+    with pytest.raises(TextgateError, match=f"MLflow at {server} has no version 99 of runs"):
+        registry.download_bundle("runs", "99")
+    with pytest.raises(TextgateError, match=f"MLflow at {server} has no version 1 of nothing"):
+        registry.version_tags("nothing", "1")

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import hashlib
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from dvc.repo import Repo
+
+from components.base import base_models
+from components.base.dvc_tree import TreeEntry, object_key, tree_bytes, tree_hash
+from components.base.errors import TextgateError
+from components.base.objects import open_store
+from components.base.settings import FetchStep
+from components.fetch.component import fetch as component
+from components.fetch.fetch import fetch
+
+FILES = {
+    "train.parquet": b"train" * 500_000,
+    "validation.parquet": b"validation",
+    "test.parquet": b"test",
+    "notes/read me.txt": b"",
+}
+
+
+@pytest.fixture
+def base_model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in base_models.REQUIRED:
+        (folder / name).write_text(name)
+    return folder
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+def push(url: str, files: dict[str, bytes]) -> str:
+    """Puts the files where `dvc push` would, and gives the tree's hash."""
+    store = open_store(url)
+    entries = [TreeEntry(md5(content), path) for path, content in files.items()]
+    for content in files.values():
+        store.create(object_key(md5(content)), content)
+    store.create(object_key(tree_hash(entries)), tree_bytes(entries))
+    return tree_hash(entries)
+
+
+def run(data_md5: str, remotes: list[str], base_model: Path, target: Path) -> None:
+    settings = FetchStep(remotes=remotes, base_model=str(base_model))
+    fetch(data_md5, base_models.digest(str(base_model)), settings, target / "tables", target / "base_model")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_file_of_the_tree_and_the_model_arrives(tmp_path: Path, base_model: Path) -> None:
+    data_md5 = push(str(tmp_path / "remote"), FILES)
+    for _ in range(2):
+        run(data_md5, [str(tmp_path / "remote")], base_model, tmp_path / "out")
+        assert contents(tmp_path / "out" / "tables") == FILES
+        assert contents(tmp_path / "out" / "base_model") == contents(base_model)
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["base_model", "tables"]
+
+
+def test_what_dvc_added_is_fetched_from_its_cache(
+    tmp_path: Path, base_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    data = tmp_path / "repo" / "data"
+    for name, content in FILES.items():
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_bytes(content)
+    with Repo.init(str(tmp_path / "repo"), no_scm=True) as repo:
+        repo.add(str(data))
+    (out,) = yaml.safe_load((tmp_path / "repo" / "data.dvc").read_text())["outs"]
+    run(out["md5"], [str(tmp_path / "repo" / ".dvc" / "cache")], base_model, tmp_path / "out")
+    assert contents(tmp_path / "out" / "tables") == FILES
+
+
+def test_the_next_remote_is_asked_for_what_the_first_lacks_or_has_corrupt(tmp_path: Path, base_model: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    data_md5 = push(str(first), FILES)
+    push(str(second), FILES)
+    (first / object_key(md5(FILES["test.parquet"]))).unlink()
+    (first / object_key(md5(FILES["train.parquet"]))).write_bytes(b"longer than it was" * 500_000)
+    run(data_md5, [str(tmp_path / "nowhere"), str(first), str(second)], base_model, tmp_path / "out")
+    assert contents(tmp_path / "out" / "tables") == FILES
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda path: path.unlink(), "no such object"),
+        (lambda path: path.write_bytes(b"altered"), "the object is corrupt, its md5 is"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "the object is corrupt, its md5 is"),
+        (lambda path: (path.unlink(), path.mkdir()), "Is a directory"),
+    ],
+    ids=["missing", "altered", "truncated", "folder"],
+)
+@pytest.mark.parametrize("victim", ["train.parquet", ".dir"])
+def test_an_object_that_no_remote_has_names_itself_the_remotes_and_the_command(
+    tmp_path: Path, base_model: Path, damage, reason: str, victim: str
+) -> None:
+    remote, empty = tmp_path / "remote", tmp_path / "empty"
+    data_md5 = push(str(remote), FILES)
+    key = object_key(data_md5 if victim == ".dir" else md5(FILES[victim]))
+    damage(remote / key)
+    with pytest.raises(TextgateError) as caught:
+        run(data_md5, [str(empty), str(remote)], base_model, tmp_path / "out")
+    message = str(caught.value)
+    what = "the data's file list" if victim == ".dir" else victim
+    assert message.startswith(f"no remote holds {what} (object {key})")
+    for part in (f"{empty}: no such object", f"{remote}: ", reason, "dvc push", "textgate data import"):
+        assert part in message
+    assert contents(tmp_path / "out") == {}
+
+
+def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, base_model: Path) -> None:
+    data_md5 = push(str(tmp_path / "remote"), {"fine.txt": b"fine", "../escaped.txt": b"escaped"})
+    with pytest.raises(TextgateError, match=r"outside its folder: '\.\./escaped\.txt'"):
+        run(data_md5, [str(tmp_path / "remote")], base_model, tmp_path / "out")
+    assert list(tmp_path.rglob("escaped.txt")) == []
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("data_md5", ["", "d41d8cd98f00b204e9800998ecf8427e", "../../etc/passwd.dir"])
+def test_what_is_no_hash_of_a_folder_is_refused(tmp_path: Path, base_model: Path, data_md5: str) -> None:
+    with pytest.raises(TextgateError, match="not the hash of a DVC folder"):
+        run(data_md5, [str(tmp_path)], base_model, tmp_path / "out")
+
+
+def test_a_base_model_that_was_changed_is_refused(tmp_path: Path, base_model: Path) -> None:
+    data_md5 = push(str(tmp_path / "remote"), FILES)
+    settings = FetchStep(remotes=[str(tmp_path / "remote")], base_model=str(base_model))
+    with pytest.raises(TextgateError, match="was changed"):
+        fetch(data_md5, "0" * 64, settings, tmp_path / "tables", tmp_path / "base_model")
+    assert not (tmp_path / "base_model").exists()
+
+
+@pytest.fixture
+def largest_file() -> Iterator[int]:
+    """The system refuses to write more than a megabyte to a file, as a full disk would."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+    yield 1_000_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_disk_that_takes_no_more_is_one_message(tmp_path: Path, base_model: Path, request) -> None:
+    data_md5 = push(str(tmp_path / "remote"), FILES)
+    assert len(FILES["train.parquet"]) > request.getfixturevalue("largest_file")
+    with pytest.raises(TextgateError, match=r"cannot be written at .*File too large; free space"):
+        run(data_md5, [str(tmp_path / "remote")], base_model, tmp_path / "out")
+    assert contents(tmp_path / "out") == {}
+
+
+def test_from_s3(tmp_path: Path, base_model: Path, seaweed: str) -> None:
+    data_md5 = push(seaweed, FILES)
+    bucket = seaweed.removeprefix("s3://").split("/")[0]
+    remotes = [f"s3://{bucket}-absent/prefix", seaweed]
+    run(data_md5, remotes, base_model, tmp_path / "out")
+    assert contents(tmp_path / "out" / "tables") == FILES
+    with pytest.raises(TextgateError, match="NoSuchBucket"):
+        run(data_md5, remotes[:1], base_model, tmp_path / "elsewhere")
+    absent = push(str(tmp_path / "other"), {"a": b"not pushed"})
+    with pytest.raises(TextgateError, match=f"{seaweed}: no such object"):
+        run(absent, [seaweed], base_model, tmp_path / "elsewhere")
+
+
+def test_the_component_fetches_and_reports_a_failure_in_one_line(
+    tmp_path: Path, base_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_md5 = push(str(tmp_path / "remote"), FILES)
+    settings = FetchStep(remotes=[str(tmp_path / "remote")], base_model=str(base_model)).model_dump_json()
+    outputs = [SimpleNamespace(path=str(tmp_path / "out" / name)) for name in ("tables", "base_model")]
+    component.python_func(data_md5, base_models.digest(str(base_model)), settings, *outputs)
+    assert contents(tmp_path / "out" / "tables") == FILES
+    with pytest.raises(SystemExit):
+        component.python_func("nonsense", "", settings, *outputs)
+    assert capsys.readouterr().err.startswith("textgate: fetch: 'nonsense' is not the hash of a DVC folder")

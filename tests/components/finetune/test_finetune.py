@@ -1,0 +1,136 @@
+"""The step on a tiny model: what it writes is read back by others, and is the same twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from components.base.errors import TextgateError
+from components.base.settings import Columns, TokenizeStep, TrainingSettings
+from components.tokenize.tokenize import tokenize
+from tests.tiny_project import LABELS, make_rows, split_rows, write_base_model, write_tables
+
+SETTINGS = TrainingSettings(epochs=6, batch_size=16, learning_rate=0.005, bucket_lengths=[12, 24], threads=1)
+SCRIPT = """
+import sys
+from pathlib import Path
+from components.base.settings import TrainingSettings
+from components.finetune.finetune import finetune
+folder = Path(sys.argv[1])
+finetune(folder / "encoded", folder / "base_model", TrainingSettings.model_validate_json(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finetune")
+    write_tables(folder / "tables", split_rows(make_rows(240)))
+    write_base_model(folder / "base_model")
+    step = TokenizeStep(columns=Columns(), labels=LABELS, max_length=24)
+    tokenize(folder / "tables", folder / "base_model", step, folder / "encoded")
+    return folder
+
+
+def train(inputs: Path, name: str, settings: TrainingSettings = SETTINGS) -> Path:
+    """In a process of its own: determinism and thread counts are set before TensorFlow does anything."""
+    command = [sys.executable, "-c", SCRIPT, str(inputs), settings.model_dump_json(), str(inputs / name)]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return inputs / name
+
+
+@pytest.fixture(scope="module")
+def checkpoint(inputs: Path) -> Path:
+    return train(inputs, "checkpoint")
+
+
+def test_it_learns_and_keeps_the_best_epoch(checkpoint: Path) -> None:
+    report = json.loads((checkpoint / "training.json").read_text())
+    scores = [epoch["validation_macro_f1"] for epoch in report["epochs"]]
+    assert max(scores) > 0.8 > scores[0]
+    assert report["best_epoch"] == 1 + int(np.argmax(scores))
+    assert report["onnx_max_difference"] < 1e-4
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(inputs: Path, checkpoint: Path) -> None:
+    again = train(inputs, "again")
+    other = train(inputs, "other", SETTINGS.model_copy(update={"seed": 2, "epochs": 1}))
+    for name in ("model.onnx", "hf/model.safetensors"):
+        assert (again / name).read_bytes() == (checkpoint / name).read_bytes()
+        assert (other / name).read_bytes() != (checkpoint / name).read_bytes()
+
+
+def test_transformers_reads_the_checkpoint(checkpoint: Path) -> None:
+    from transformers import AutoConfig, AutoTokenizer
+
+    config = AutoConfig.from_pretrained(checkpoint / "hf")
+    assert config.architectures == ["BertForSequenceClassification"]
+    assert [config.id2label[number] for number in range(3)] == LABELS
+    encoded = AutoTokenizer.from_pretrained(checkpoint / "hf")("the service was great")
+    assert encoded["input_ids"][0] == 2
+
+
+def test_untouched_weights_come_back_exactly(inputs: Path) -> None:
+    from safetensors.numpy import load_file
+
+    from components.finetune.classifier import build_classifier
+    from components.finetune.hugging_face import standard_tensors
+
+    model = build_classifier(inputs / "base_model", 3, 0.0)
+    tensors = standard_tensors(model, inputs / "base_model")
+    for name, tensor in load_file(inputs / "base_model" / "model.safetensors").items():
+        np.testing.assert_array_equal(tensors[f"bert.{name}"], tensor)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "gelu_new"])
+def test_onnx_answers_as_keras_does_for_many_rows_and_lengths(tmp_path: Path, activation: str) -> None:
+    from components.base.files import read_json
+    from components.finetune.classifier import build_classifier
+    from components.finetune.hugging_face import standard_tensors
+    from components.finetune.onnx_export import write_onnx
+
+    base = tmp_path / "base_model"
+    write_base_model(base, activation=activation)
+    model = build_classifier(base, 3, 0.0)
+    write_onnx(standard_tensors(model, base), read_json(base / "config.json"), tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    for rows, length in ((1, 3), (4, 9), (3, 24)):
+        ids = rng.integers(5, 30, (rows, length)).astype(np.int64)
+        mask = (np.arange(length) < rng.integers(2, length + 1, (rows, 1))).astype(np.int64)
+        (found,) = session.run(None, {"input_ids": ids, "attention_mask": mask})
+        assert found.shape == (rows, 3)
+        expected = model([ids.astype(np.int32), mask.astype(np.int32)], training=False).numpy()
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_gelu_is_exact_where_the_checkpoint_says_so(tmp_path: Path) -> None:
+    from components.finetune.classifier import build_classifier
+
+    logits = {}
+    for activation in ("gelu", "gelu_new"):
+        write_base_model(tmp_path / activation, activation=activation)
+        model = build_classifier(tmp_path / activation, 3, 0.0)
+        outputs = model.backbone({"token_ids": [[2, 7, 9, 3]], "padding_mask": [[1] * 4], "segment_ids": [[0] * 4]})
+        logits[activation] = np.asarray(outputs["pooled_output"])
+    assert 0 < np.abs(logits["gelu"] - logits["gelu_new"]).max() < 1e-2
+
+
+def test_unknown_architecture_and_activation_are_refused_by_name(tmp_path: Path) -> None:
+    from components.base.files import read_json, write_json
+    from components.finetune.classifier import build_classifier
+
+    base = tmp_path / "base_model"
+    write_base_model(base, activation="mish")
+    with pytest.raises(TextgateError, match="'mish'.*gelu"):
+        build_classifier(base, 3, 0.0)
+    write_json(base / "config.json", {**read_json(base / "config.json"), "model_type": "deberta"})
+    with pytest.raises(TextgateError, match="'deberta'.*bert"):
+        build_classifier(base, 3, 0.0)

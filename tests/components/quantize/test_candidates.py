@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.base.settings import QuantizationSettings
+from components.quantize.calibration import fit_temperature
+from components.quantize.candidates import choose, compare, judge
+
+LIMITS = QuantizationSettings(min_agreement=0.98, max_accuracy_drop=0.01)
+
+
+def logits_with(wrong: int) -> tuple[np.ndarray, np.ndarray]:
+    truth = np.arange(100) % 2
+    logits = np.eye(2)[truth].astype(np.float32)
+    logits[:wrong] = logits[:wrong, ::-1]
+    return logits, truth
+
+
+@pytest.mark.parametrize(("wrong", "within"), [(0, True), (1, True), (2, False), (10, False)])
+def test_int8_is_taken_only_within_the_limits(wrong: int, within: bool) -> None:
+    reference, truth = logits_with(0)
+    logits, _ = logits_with(wrong)
+    figures = {
+        "float32": {**compare(reference, reference, truth, 900), "within_limits": True, "why": ""},
+        "int8": compare(logits, reference, truth, 300),
+    }
+    why = judge(figures["int8"], LIMITS)
+    figures["int8"] |= {"within_limits": not why, "why": why}
+    chosen, reason = choose(figures)
+    assert chosen == ("int8" if within else "float32")
+    assert within or "int8" in reason
+
+
+def test_temperature_undoes_overconfidence() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1, (4000, 3))
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = np.array([rng.choice(3, p=row) for row in chances])
+    assert fit_temperature(logits, truth) == pytest.approx(1.0, abs=0.1)
+    assert fit_temperature(logits * 4, truth) == pytest.approx(4.0, abs=0.4)

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from components.base import tracking
+from components.base.errors import TextgateError
+from components.base.files import read_json, write_json
+from components.base.mlflow_client import connect
+from components.base.settings import RunStep
+from components.record.component import record as component
+from components.record.record import READERS, record
+
+RUN = RunStep(name="tiny")
+MD5 = "0123456789abcdef0123456789abcdef.dir"
+Folders = dict[str, Path | None]
+
+
+@pytest.fixture
+def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) -> Folders:
+    """Every report, as the steps write them, and a run of job-1 to fill."""
+    tracking.open_run("tiny", "job-1", {"textgate.data_md5": MD5})
+    root = tmp_path / "reports"
+    lengths = {"mean": 12.5, "p50": 12, "p95": 20, "max": 30}
+    profile = {split: {"rows": 30, "labels": {"positive": 30}, "text_length": lengths} for split in ("train", "test")}
+    check = {"check": "labels", "passed": True, "observed": 3, "expected": "3"}
+    validation = {"passed": True, "failures": [], "checks": [check], "profile": profile}
+    write_json(root / "validation" / "validation.json", validation)
+    (root / "validation" / "data_docs" / "static").mkdir(parents=True)
+    (root / "validation" / "data_docs" / "index.html").write_text("<html>")
+    (root / "validation" / "data_docs" / "static" / "style.css").write_text("")
+    health = {"rows": 30, "mean_tokens": 9.5, "p95_tokens": 20, "max_tokens": 31, "truncated_share": 0.1}
+    write_json(root / "encoded" / "health.json", {"train": health})
+    history = [
+        {"epoch": epoch, "train_loss": 1 / epoch, "validation_loss": 0.9 / epoch, "learning_rate": 1e-4, "seconds": 2.5}
+        for epoch in (1, 2)
+    ]
+    training = {
+        "parameters": {"learning_rate": 1e-4, "epochs": 2, "bucket_lengths": [16, 32]},
+        "epochs": history,
+        "best_epoch": 2,
+        "rows": {"train": 30, "validation": 10},
+        "seconds": 5.0,
+    }
+    write_json(root / "checkpoint" / "training.json", training)
+    candidate = {"agreement": 0.98, "accuracy": 0.7, "accuracy_drop": 0.01, "bytes": 100, "within_limits": True, "why": ""}
+    quantization = {
+        "chosen": "int8",
+        "why": "",
+        "candidates": {"int8": {**candidate, "max_logit_difference": None}},
+        "temperature": 1.5,
+        "rows": 10,
+    }
+    write_json(root / "quantization" / "quantization.json", quantization)
+    report_writers.evaluation(root / "evaluation", "d" * 64, champion="7")
+    timing = {"p50_ms": 4.5, "p95_ms": 6.0, "texts_per_second": 200.0, "rows": 30, "processor": "EPYC"}
+    write_json(root / "timing" / "timing.json", timing)
+    report_writers.verdict(root / "verdict")
+    asked = {"check": "ready", "observed": "503", "expected": "200", "passed": False}
+    write_json(root / "canary" / "canary.json", {"passed": False, "checks": [asked, {**asked, "passed": True}]})
+    return {name: root / name for name in READERS}
+
+
+def filled() -> Any:
+    return connect().get_run(tracking.the_run("tiny", "job-1"))
+
+
+def artifacts(path: str = "") -> set[str]:
+    listed = connect().list_artifacts(tracking.the_run("tiny", "job-1"), path)
+    return {found for one in listed for found in (artifacts(one.path) if one.is_dir else {one.path})}
+
+
+def test_a_registered_run_shows_every_report(folders: Folders) -> None:
+    assert record(RUN, "job-1", "registered", folders) == "registered"
+    run = filled()
+    expected_params = {
+        "training.learning_rate": "0.0001",
+        "training.bucket_lengths": "[16, 32]",
+        "training.rows.train": "30",
+        "quantization.chosen": "int8",
+        "champion.version": "7",
+        "timing.processor": "EPYC",
+    }
+    assert run.data.params.items() >= expected_params.items()
+    assert run.data.params["versions.mlflow"]
+    expected_metrics = {
+        "test/accuracy": 0.7,
+        "test/accuracy/low": 0.6,
+        "test/macro_f1": 0.65,
+        "test/label/negative/f1": 0.7,
+        "test/weighted/recall": 0.7,
+        "test/agreement_with_float": 0.98,
+        "float/accuracy": 0.72,
+        "champion/accuracy": 0.6,
+        "against_champion/macro_f1/difference": 0.1,
+        "timing/p50_ms": 4.5,
+        "data/train/rows": 30,
+        "tokens/train/mean_tokens": 9.5,
+        "training/best_epoch": 2,
+        "quantization/int8/within_limits": 1,
+        "gate/failed_rules": 0,
+    }
+    assert {name: pytest.approx(run.data.metrics[name]) for name in expected_metrics} == expected_metrics
+    assert run.data.tags["textgate.outcome"] == "registered"
+    assert run.data.tags["textgate.summary"] == "all rules hold"
+
+
+def test_the_history_is_there_by_epoch(folders: Folders) -> None:
+    record(RUN, "job-1", "registered", folders)
+    history = connect().get_metric_history(tracking.the_run("tiny", "job-1"), "training/train_loss")
+    assert [(point.step, point.value) for point in history] == [(1, 1.0), (2, 0.5)]
+    assert "training/epoch" not in filled().data.metrics
+
+
+def test_files_and_dataset_are_there(folders: Folders) -> None:
+    record(RUN, "job-1", "registered", folders)
+    assert artifacts() == {
+        "validation/validation.json",
+        "validation/data_docs/index.html",
+        "validation/data_docs/static/style.css",
+        "tokenization/health.json",
+        "training/training.json",
+        "quantization/quantization.json",
+        "evaluation/evaluation.json",
+        "evaluation/confusion.png",
+        "evaluation/timing.json",
+        "verdict/verdict.json",
+        "canary/canary.json",
+    }
+    (dataset,) = [one.dataset for one in filled().inputs.dataset_inputs]
+    assert (dataset.name, dataset.digest) == ("tiny", MD5)
+
+
+def test_recording_again_changes_nothing(folders: Folders) -> None:
+    record(RUN, "job-1", "registered", folders)
+    once = filled()
+    assert folders["checkpoint"]
+    report = read_json(folders["checkpoint"] / "training.json")
+    write_json(folders["checkpoint"] / "training.json", {**report, "parameters": {"learning_rate": 1.0}})
+    record(RUN, "job-1", "registered", folders)
+    again = filled()
+    assert (again.data.params, again.data.metrics) == (once.data.params, once.data.metrics)
+    assert len(connect().get_metric_history(once.info.run_id, "training/train_loss")) == 2
+
+
+def test_a_refusal_by_validation_needs_no_other_report(folders: Folders) -> None:
+    assert folders["validation"]
+    report = read_json(folders["validation"] / "validation.json")
+    failures = ["test has the label maybe", "train is empty"]
+    write_json(folders["validation"] / "validation.json", {**report, "passed": False, "failures": failures})
+    record(RUN, "job-1", "refused-by-validation", {**dict.fromkeys(folders), "validation": folders["validation"]})
+    tags = filled().data.tags
+    assert tags["textgate.outcome"] == "refused-by-validation"
+    assert tags["textgate.summary"] == "test has the label maybe; train is empty"
+    assert "validation/data_docs/index.html" in artifacts()
+
+
+def test_a_refusal_by_the_canary_says_what_it_asked(folders: Folders) -> None:
+    record(RUN, "job-1", "refused-by-canary", folders)
+    assert filled().data.tags["textgate.summary"] == "ready: 503, expected 200"
+
+
+def test_a_refusal_by_the_gate_says_which_rule(folders: Folders, report_writers: SimpleNamespace) -> None:
+    assert folders["verdict"]
+    report_writers.verdict(folders["verdict"], passed=False)
+    assert record(RUN, "job-1", "refused-by-gate", {**folders, "canary": None}) == "refused-by-gate"
+    assert filled().data.tags["textgate.summary"] == "accuracy 0.7 is below 0.8"
+    assert filled().data.metrics["gate/failed_rules"] == 1
+
+
+def test_the_same_bundle_again_is_unchanged(folders: Folders) -> None:
+    assert folders["verdict"]
+    report = read_json(folders["verdict"] / "verdict.json")
+    write_json(folders["verdict"] / "verdict.json", {**report, "passed": False, "outcome": "unchanged"})
+    assert record(RUN, "job-1", "refused-by-gate", {**folders, "canary": None}) == "unchanged"
+    assert filled().data.tags["textgate.outcome"] == "unchanged"
+
+
+def test_labels_that_mlflow_would_refuse_get_names_of_their_own(folders: Folders) -> None:
+    assert folders["evaluation"]
+    report = read_json(folders["evaluation"] / "evaluation.json")
+    (figures, *_) = report["bundle"]["per_label"].values()
+    report["bundle"]["per_label"] = dict.fromkeys(["a/b", "a%b", "..", "größe", "x" * 300], figures)
+    write_json(folders["evaluation"] / "evaluation.json", report)
+    record(RUN, "job-1", "registered", folders)
+    names = {name.split("/")[2] for name in filled().data.metrics if name.startswith("test/label/")}
+    assert names == {"a_b", "a_b_", "__", "größe", "x" * 100}
+
+
+def test_a_report_that_is_missing_writes_nothing(folders: Folders) -> None:
+    assert folders["timing"]
+    (folders["timing"] / "timing.json").unlink()
+    with pytest.raises(TextgateError, match=r"timing\.json does not exist"):
+        record(RUN, "job-1", "registered", folders)
+    assert (filled().data.metrics, artifacts()) == ({}, set())
+
+
+def test_what_record_does_not_know_is_refused(folders: Folders) -> None:
+    with pytest.raises(TextgateError, match="no outcome 'lost'; it knows refused-by-validation"):
+        record(RUN, "job-1", "lost", folders)
+    with pytest.raises(TextgateError, match="no run of job job-9"):
+        record(RUN, "job-9", "registered", folders)
+
+
+def test_the_component_takes_reports_that_are_not_there(folders: Folders) -> None:
+    validation = SimpleNamespace(path=str(folders["validation"]))
+    report: Callable[..., Any] = component.python_func
+    outcome = report(RUN.model_dump_json(), "job-1", "refused-by-validation", validation)
+    assert outcome == "refused-by-validation"
+    assert filled().data.tags["textgate.outcome"] == outcome

@@ -1,0 +1,172 @@
+"""A pytest plugin: MLflow on SQLite in a workspace of the test's own, a real MLflow server, and versions to promote."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from components.base.files import write_json
+from components.base.settings import RunStep
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE_S = 120
+RUN = RunStep(name="tiny")
+LABELS = ["negative", "neutral", "positive"]
+DATA_MD5 = "0123456789abcdef0123456789abcdef.dir"
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables, made once: it takes seconds."""
+    from components.base import mlflow_client
+
+    home = tmp_path_factory.mktemp("empty")
+    with pytest.MonkeyPatch.context() as patch:
+        _clean(patch, home)
+        mlflow_client.connect()
+    return home / "mlflow.db"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Path) -> Path:
+    """TEXTGATE_HOME, with an empty MLflow store in it; the space in its name is meant."""
+    home = tmp_path / "the home"
+    home.mkdir()
+    shutil.copyfile(empty_database, home / "mlflow.db")
+    _clean(monkeypatch, home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of `mlflow server` on SQLite, artifacts through it."""
+    folder = tmp_path_factory.mktemp("server")
+    port, log = _free_port(), folder / "server.log"
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    options += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts")]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with log.open("wb") as file:
+        command = [sys.executable, "-m", "mlflow", "server", *options]
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=file, stderr=file, env=environment, start_new_session=True
+        )
+    try:
+        uri = f"http://127.0.0.1:{port}"
+        _wait(f"{uri}/health", process, log)
+        yield uri
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """tests/serving/tiny.py, which writes bundles."""
+    spec = spec_from_file_location("textgate_tests_tiny", ROOT / "tests" / "serving" / "tiny.py")
+    assert spec and spec.loader
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def report_writers() -> SimpleNamespace:
+    return SimpleNamespace(evaluation=write_evaluation, verdict=write_verdict)
+
+
+Register = Callable[..., Any]
+
+
+@pytest.fixture
+def register_version(tmp_path: Path, tiny: ModuleType) -> Register:
+    """Makes a version by the step `register`: another `temperature` makes another bundle."""
+    from components.base import tracking
+    from components.register.register import register
+    from serving.bundle import digest
+
+    def make(job_id: str, temperature: float = 1.0, passed: bool = True, champion: str = "", run: RunStep = RUN) -> Any:
+        folder = tmp_path / job_id
+        tiny.write_bundle(folder / "bundle", temperature=temperature)
+        write_evaluation(folder / "evaluation", digest(folder / "bundle"), champion)
+        write_verdict(folder / "verdict", passed)
+        tracking.open_run(run.name, job_id, {"textgate.data_md5": DATA_MD5})
+        lineage = {"git_commit": "c0ffee"}
+        return register(run, job_id, folder / "bundle", folder / "evaluation", folder / "verdict", lineage)
+
+    return make
+
+
+def score(digest: str, accuracy: float) -> dict[str, Any]:
+    figures = {"precision": accuracy, "recall": accuracy, "f1": accuracy}
+    interval = {"low": accuracy - 0.1, "high": accuracy + 0.1}
+    return {
+        "digest": digest,
+        "metrics": {"accuracy": {"value": accuracy, **interval}, "macro_f1": {"value": accuracy - 0.05, **interval}},
+        "per_label": {label: {**figures, "support": 10} for label in LABELS},
+        "averages": {kind: {**figures, "support": 30} for kind in ("micro", "macro", "weighted")},
+        "confusion": [[10, 0, 0], [0, 10, 0], [0, 0, 10]],
+    }
+
+
+def write_evaluation(folder: Path, digest: str, champion: str = "") -> Path:
+    difference = {"difference": 0.1, "low": 0.05, "high": 0.15}
+    against = {
+        **score("f" * 64, 0.6),
+        "version": champion,
+        "comparison": {"accuracy": difference, "macro_f1": difference},
+    }
+    report = {
+        "rows": 30,
+        "labels": LABELS,
+        "bundle": score(digest, 0.7),
+        "float": score("e" * 64, 0.72),
+        "agreement_with_float": 0.98,
+        "champion": against if champion else None,
+    }
+    write_json(folder / "evaluation.json", report)
+    (folder / "confusion.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+def write_verdict(folder: Path, passed: bool = True) -> Path:
+    rule = {"rule": "min_accuracy", "observed": 0.7, "limit": 0.6 if passed else 0.8, "passed": passed, "why": ""}
+    outcome, summary = ("passed", "all rules hold") if passed else ("refused", "accuracy 0.7 is below 0.8")
+    write_json(folder / "verdict.json", {"passed": passed, "outcome": outcome, "summary": summary, "rules": [rule]})
+    return folder
+
+
+def _clean(patch: pytest.MonkeyPatch, home: Path) -> None:
+    patch.setenv("TEXTGATE_HOME", str(home))
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "TEXTGATE_FAILURES"):
+        patch.delenv(name, raising=False)
+
+
+def _free_port() -> int:
+    with socket.socket() as attempt:
+        attempt.bind(("127.0.0.1", 0))
+        return int(attempt.getsockname()[1])
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            if httpx.get(url, timeout=5, trust_env=False).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        assert process.poll() is None, f"mlflow server ended:\n{log.read_text()}"
+        assert time.monotonic() < deadline, f"mlflow server is not ready:\n{log.read_text()}"
+        time.sleep(0.3)

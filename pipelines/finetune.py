@@ -104,7 +104,9 @@ def build(auto_promote: bool, auto_deploy: bool) -> Any:
                             )
                         ).after(recorded)
                         if auto_deploy:
-                            acting(deploy(version=version, digest=registered.outputs["digest"], run=run)).after(promoted)
+                            acting(deploy(version=version, digest=registered.outputs["digest"], run=run)).after(
+                                promoted
+                            )
                     with dsl.Else("does not answer"):
                         acting(record(outcome="refused-by-canary", **asked))
             with dsl.Else("refused"):

@@ -16,8 +16,8 @@ from components.promote.promote import promote
 
 
 def promote_version(settings: Settings, version: str, reason: str) -> None:
-    """Raises TextgateError, with champion and alias unmoved, where the version was compared with another champion, has no
-    passed verdict, or its server does not answer as it should."""
+    """Raises TextgateError, with champion and alias unmoved, where the version was compared with another champion, has
+    no passed verdict, or its server does not answer as it should."""
     run = RunStep(name=settings.name, log=settings.promote.log)
     tags = registry.version_tags(settings.name, version)
     with tempfile.TemporaryDirectory() as folder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +127,9 @@ def store_objects(tables: Path, remote: Path) -> str:
 def write_version(project: Path, splits: dict[str, list[dict[str, str]]]) -> None:
     write_tables(project / "data", splits)
     md5 = store_objects(project / "data", project / "remote")
-    (project / "data.dvc").write_text(yaml.safe_dump({"outs": [{"md5": md5, "hash": "md5", "path": "data"}]}))
+    size = sum(path.stat().st_size for path in (project / "data").iterdir())
+    out = {"md5": md5, "size": size, "nfiles": len(splits), "hash": "md5", "path": "data"}
+    (project / "data.dvc").write_text(yaml.safe_dump({"outs": [out]}))
 
 
 def write_config(project: Path, **changes: Any) -> Path:
@@ -138,7 +139,13 @@ def write_config(project: Path, **changes: Any) -> Path:
         "base_model": {"reference": "base_model"},
         "validation": {"min_rows": {"train": 100, "validation": 30, "test": 30}, "min_rows_per_label": 5},
         "tokenization": {"max_length": 24},
-        "training": {"epochs": 12, "batch_size": 16, "learning_rate": 0.005, "bucket_lengths": [12, 24], "dropout": 0.0},
+        "training": {
+            "epochs": 12,
+            "batch_size": 16,
+            "learning_rate": 0.005,
+            "bucket_lengths": [12, 24],
+            "dropout": 0.0,
+        },
         "quantization": {"min_agreement": 0.9, "max_accuracy_drop": 0.05},
         "gate": {"min_accuracy": 0.6, "min_macro_f1": 0.6, "max_agreement_loss": 0.1, "max_loss": 0.2},
         "promote": {"mode": "auto"},
@@ -151,10 +158,10 @@ def write_config(project: Path, **changes: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder outside the checkout with tiny.yaml, data.dvc, remote/, data/ and base_model/."""
     project = tmp_path_factory.mktemp("project")
     write_version(project, split_rows(make_rows(360, noise=0.1)))
     write_base_model(project / "base_model")
     write_config(project)
-    yield project
+    return project

@@ -73,4 +73,4 @@ def _in_package(reference: str) -> Path:
     spec = find_spec(top) if top else None
     if spec is None or not spec.submodule_search_locations:
         raise TextgateError(f"base_model.reference {reference}: there is no installed package {top!r}; install it")
-    return Path(list(spec.submodule_search_locations)[0], *inner, path)
+    return Path(next(iter(spec.submodule_search_locations)), *inner, path)

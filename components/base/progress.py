@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, plain lines a runner can read elsewhere, at most one a second."""
+"""Progress of long work, in lines that a runner reads, at most one a second."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MARK = "::progress::"
 
 
 class Progress:
-    """Says step, rate and time left. Inside a pipeline task it prints `::progress:: text`, which `textgate run` shows."""
+    """Says step, rate and time left, as lines of `::progress:: text`, which `textgate run` shows."""
 
     def __init__(self, what: str, total: int, unit: str) -> None:
         self.what, self.total, self.unit = what, total, unit

@@ -95,10 +95,9 @@ class PromotionLog:
             **asdict(promotion),
         )
         content = canonical_json(asdict(entry)).encode()
-        if not self.store.create(_key(number), content):
-            # A write that was repeated because its answer got lost finds itself there.
-            if (stored := self._read(number)) != content:
-                raise LostRace(self._parse(number, stored))
+        # A write that was repeated because its answer got lost finds itself there.
+        if not self.store.create(_key(number), content) and (stored := self._read(number)) != content:
+            raise LostRace(self._parse(number, stored))
         return entry
 
     def _last(self) -> int:

@@ -156,7 +156,7 @@ def _experiment(client: mlflow.MlflowClient, name: str) -> str:
     if experiment is None:
         location = None if is_server() else (home() / "mlartifacts").as_uri()
         try:
-            return client.create_experiment(name, artifact_location=location)
+            return str(client.create_experiment(name, artifact_location=location))
         except mlflow.MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -166,7 +166,7 @@ def _experiment(client: mlflow.MlflowClient, name: str) -> str:
             f"the experiment {name} was deleted in MLflow at {shown_uri()}; restore it with"
             f" `mlflow experiments restore --experiment-id {experiment.experiment_id}`, or give the model another name"
         )
-    return experiment.experiment_id
+    return str(experiment.experiment_id)
 
 
 def _given_run(client: mlflow.MlflowClient, job_id: str) -> Any:

@@ -113,4 +113,4 @@ def _predict(
     """Label numbers of the data, -1 where the model answers with a label that the data does not know."""
     progress = Progress(f"scoring {what}", len(texts), "texts")
     best = model.logits(texts, progress=progress.advance).argmax(axis=1)
-    return np.array([number.get(label, -1) for label in labels])[best]
+    return np.asarray(np.array([number.get(label, -1) for label in labels])[best])

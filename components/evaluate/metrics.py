@@ -80,7 +80,7 @@ def _resample(counts: np.ndarray, options: EvaluationSettings) -> np.ndarray:
 def _metric(metric: str, truth: np.ndarray, predicted: np.ndarray, samples: np.ndarray, labels: int) -> np.ndarray:
     """The metric of each sample; a label with neither rows nor predictions counts 0, as scikit-learn has it."""
     if metric == "accuracy":
-        return samples @ (truth == predicted) / samples.sum(axis=1)
+        return np.asarray(samples @ (truth == predicted) / samples.sum(axis=1))
     total = np.zeros(len(samples))
     for label in range(labels):
         is_true, is_predicted = truth == label, predicted == label

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def read_rows(path: Path, most: int = 0) -> Rows:
             table = table.take(pa.array(chosen))
         column = table["input_ids"].combine_chunks()
         values, offsets = column.values.to_numpy(), column.offsets.to_numpy()
-        tokens = [values[start:end].copy() for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+        tokens = [values[start:end].copy() for start, end in pairwise(offsets)]
         labels = table["label"].to_numpy().astype(np.int32)
     if not tokens:
         raise TextgateError(f"{path.name} holds no rows; there is nothing to train or validate on")

@@ -35,9 +35,7 @@ def finetune(encoded: Path, base_model: Path, settings: TrainingSettings, checkp
         write_checkpoint(tensors, base_model, labels, folder / "hf")
         write_onnx(tensors, read_json(base_model / "config.json"), folder / "model.onnx")
         sample = validation.first(128)
-        difference = check_onnx(
-            folder / "model.onnx", sample, trainer.logits(sample), settings.bucket_lengths, pad
-        )
+        difference = check_onnx(folder / "model.onnx", sample, trainer.logits(sample), settings.bucket_lengths, pad)
         report = {
             "parameters": settings.model_dump(),
             "epochs": trained.epochs,

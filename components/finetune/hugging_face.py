@@ -25,12 +25,12 @@ class _Recorder:
     """
 
     def __init__(self, source: Path) -> None:
-        self.file = safe_open(source, framework="np")
-        self.keys = set(self.file.keys())
+        self.file: Any = safe_open(source, framework="np")
+        self.keys: set[str] = set(self.file.keys())
         self.tensors: dict[str, np.ndarray] = {}
 
     def get_tensor(self, key: str) -> np.ndarray:
-        return self.file.get_tensor(self._full(key))
+        return np.asarray(self.file.get_tensor(self._full(key)))
 
     def _full(self, key: str) -> str:
         if key in self.keys:

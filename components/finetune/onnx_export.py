@@ -150,5 +150,7 @@ def check_onnx(path: Path, rows: Rows, expected: np.ndarray, bucket_lengths: lis
         (logits,) = session.run(None, {name: value.astype(np.int64) for name, value in inputs.items()})
         largest = max(largest, float(np.abs(logits - expected[batch.index]).max()))
     if not largest < 1e-3:
-        raise TextgateError(f"the exported ONNX differs from the trained model by {largest:.2g}; it must stay below 1e-3")
+        raise TextgateError(
+            f"the exported ONNX differs from the trained model by {largest:.2g}; it must stay below 1e-3"
+        )
     return largest

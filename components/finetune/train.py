@@ -54,7 +54,9 @@ class Trainer:
         self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.optimizer.build(model.trainable_variables)
         token_matrix = tf.TensorSpec([None, None], tf.int32)
-        self._step = tf.function(self._train_step, input_signature=[token_matrix] * 2 + [tf.TensorSpec([None], tf.int32)])
+        self._step = tf.function(
+            self._train_step, input_signature=[token_matrix] * 2 + [tf.TensorSpec([None], tf.int32)]
+        )
         self._forward = tf.function(
             lambda input_ids, attention_mask: model([input_ids, attention_mask], training=False),
             input_signature=[token_matrix] * 2,

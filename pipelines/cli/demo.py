@@ -10,7 +10,12 @@ from rich.table import Table
 from components.base.settings import Settings, load
 from pipelines.cli.options import DEFAULT_CONFIG
 
-PART = ("training.max_train_rows=3000", "training.max_validation_rows=600", "training.epochs=1", "quantization.max_rows=800")
+PART = (
+    "training.max_train_rows=3000",
+    "training.max_validation_rows=600",
+    "training.epochs=1",
+    "quantization.max_rows=800",
+)
 QUESTIONS = (
     "I love this phone, best purchase all year!",
     "Three hours on hold and then they cancelled my flight. Never again.",
@@ -56,9 +61,14 @@ def ask(settings: Settings) -> Table | None:
     if not pin_file.exists():
         return None
     pin = read_pin(pin_file)
-    with server(Path(pin.bundle), settings.canary.start_timeout_s) as running, Client(str(running.client.base_url)) as client:
+    with (
+        server(Path(pin.bundle), settings.canary.start_timeout_s) as running,
+        Client(str(running.client.base_url)) as client,
+    ):
         answers = client.infer(settings.name, QUESTIONS)
-    table = Table(title=f"the server, with version {pin.version}, answered", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title=f"the server, with version {pin.version}, answered", title_justify="left", box=None, pad_edge=False
+    )
     for column in ("text", "label", "probability"):
         table.add_column(column)
     for answer in answers:

@@ -22,5 +22,7 @@ def command(model: str, version: str, reason: str, config: Path) -> None:
 
     settings = load(config)
     if settings.name != model:
-        raise TextgateError(f"{config} is the config of {settings.name}, not of {model}; name the right one with --config")
+        raise TextgateError(
+            f"{config} is the config of {settings.name}, not of {model}; name the right one with --config"
+        )
     promote_version(settings, version, reason)

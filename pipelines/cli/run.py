@@ -31,7 +31,9 @@ def command(config: Path | None, overrides: tuple[str, ...], reuse: str | None, 
     earlier = find_run(reuse) if reuse else None
     if earlier and not config:
         if overrides:
-            raise TextgateError("--set with --reuse needs --config: the settings of the earlier run are taken as they are")
+            raise TextgateError(
+                "--set with --reuse needs --config: the settings of the earlier run are taken as they are"
+            )
         settings = Settings.model_validate_json((earlier.folder / "settings.json").read_text(encoding="utf-8"))
     else:
         settings = load(config or DEFAULT_CONFIG, list(overrides))

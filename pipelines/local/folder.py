@@ -15,9 +15,22 @@ from components.base.files import read_json, write_json
 from components.base.settings import Settings
 from components.base.workspace import home
 
-STEPS = (
-    "resolve fetch validate tokenize finetune quantize evaluate gate register canary record promote deploy close".split()
-)
+STEPS = [
+    "resolve",
+    "fetch",
+    "validate",
+    "tokenize",
+    "finetune",
+    "quantize",
+    "evaluate",
+    "gate",
+    "register",
+    "canary",
+    "record",
+    "promote",
+    "deploy",
+    "close",
+]
 
 
 @dataclass

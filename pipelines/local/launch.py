@@ -164,7 +164,7 @@ def _explain(run: Run) -> str:
     if failure := failures.first(run.folder / "failures.jsonl"):
         run.failure = failure["message"]
         return f"step {failure['step']} failed: {failure['message']}\n{_advice(run, failure['step'])}"
-    failed = next((step.name for step in run.steps if step.state != "done" and step.state != "reused"), "")
+    failed = next((step.name for step in run.steps if step.state not in {"done", "reused"}), "")
     what = f"step {failed} ended without a message" if failed else "the local runner itself failed"
     return f"{what}; its output is in {run.folder / 'log.txt'}"
 
@@ -184,7 +184,14 @@ def expected_steps(outcome: str, settings: Settings) -> list[str]:
         "refused-by-validation": [*before, "record", "close"],
         "refused-by-gate": [*judged, "record", "close"],
         "refused-by-canary": [*judged, "register", "canary", "record", "close"],
-        "registered": [*judged, "register", *(["canary"] if auto else []), "record", *(promoted if auto else []), "close"],
+        "registered": [
+            *judged,
+            "register",
+            *(["canary"] if auto else []),
+            "record",
+            *(promoted if auto else []),
+            "close",
+        ],
     }[outcome]
 
 

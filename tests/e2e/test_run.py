@@ -107,7 +107,7 @@ def test_crash_names_the_step_and_is_recorded(story: Story) -> None:
     process = story.start("run", "--config", "tiny.yaml", "--set", "training.seed=2")
     victim = _wait_for_step(process, "quantize")
     os.kill(victim, signal.SIGKILL)
-    out, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "quantize" in err
     assert "Traceback" not in err

@@ -30,7 +30,8 @@ head = log.head()
 while not (Path(barrier) / "go").exists():
     time.sleep(0.001)
 try:
-    log.append(head, Promotion(version=number, previous_version=head.version, bundle_digest="b", verdict_digest="v", who="w", why="y"))
+    log.append(head, Promotion(
+        version=number, previous_version=head.version, bundle_digest="b", verdict_digest="v", who="w", why="y"))
     print("won")
 except LostRace as lost:
     print("lost to", lost.winner.version)

@@ -21,7 +21,7 @@ OPENS_A_RUN = """
 import sys
 from components.base import tracking
 from mlflow.telemetry import get_telemetry_client
-print(tracking.open_run("tiny", sys.argv[1], {"a": "b"}), get_telemetry_client())
+print(get_telemetry_client(), tracking.open_run("tiny", sys.argv[1], {"a": "b"}))
 """
 TURN_TELEMETRY_OFF = {"CI", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "PYTEST_CURRENT_TEST"}
 
@@ -113,7 +113,7 @@ def test_processes_open_a_fresh_home_at_once_quietly_and_without_telemetry(
     ]
     answers = [process.communicate(timeout=120) for process in processes]
     assert [error for _, error in answers] == [""] * len(jobs)
-    assert [output.split() for output, _ in answers] == [[tracking.find_run("tiny", job), "None"] for job in jobs]
+    assert [output.split() for output, _ in answers] == [["None", tracking.find_run("tiny", job)] for job in jobs]
     assert [model.name for model in connect().search_registered_models()] == ["tiny"]
 
 

@@ -28,9 +28,7 @@ def test_a_run_that_succeeded(workspace: Path) -> None:
     assert closed() == ("FINISHED", "succeeded", None, None)
 
 
-def test_a_step_that_failed_says_so_itself(
-    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_step_that_failed_says_so_itself(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tracking.open_run("tiny", "job-1", {})
     monkeypatch.setenv("TEXTGATE_FAILURES", str(tmp_path / "failures"))
     for step in ("finetune", "close"):

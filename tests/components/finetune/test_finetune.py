@@ -24,7 +24,8 @@ from pathlib import Path
 from components.base.settings import TrainingSettings
 from components.finetune.finetune import finetune
 folder = Path(sys.argv[1])
-finetune(folder / "encoded", folder / "base_model", TrainingSettings.model_validate_json(sys.argv[2]), Path(sys.argv[3]))
+settings = TrainingSettings.model_validate_json(sys.argv[2])
+finetune(folder / "encoded", folder / "base_model", settings, Path(sys.argv[3]))
 """
 
 

@@ -26,7 +26,12 @@ def evaluation(truth: np.ndarray, mine: np.ndarray, theirs: np.ndarray | None, d
     champion = None
     if theirs is not None:
         comparison = compare(truth, mine, theirs, 3, OPTIONS)
-        champion = {"version": "7", "digest": "theirs", "comparison": comparison, **score(truth, theirs, LABELS, OPTIONS)}
+        champion = {
+            "version": "7",
+            "digest": "theirs",
+            "comparison": comparison,
+            **score(truth, theirs, LABELS, OPTIONS),
+        }
     scored = {"digest": digest, **score(truth, mine, LABELS, OPTIONS)}
     return {"bundle": scored, "agreement_with_float": 1.0, "champion": champion}
 

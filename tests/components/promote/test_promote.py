@@ -48,8 +48,17 @@ def test_a_promotion_is_an_entry_an_alias_and_tags(two: tuple[str, str]) -> None
     entry = promote(RUN, second, first, why="better", who="bob@desk")
     assert open_log(RUN).head() == entry
     tags = registry.version_tags("tiny", second)
-    assert (entry.number, entry.version, entry.previous_version, entry.who, entry.why) == (2, "2", "1", "bob@desk", "better")
-    assert (entry.bundle_digest, entry.verdict_digest) == (tags["textgate.bundle_digest"], tags["textgate.verdict_digest"])
+    assert (entry.number, entry.version, entry.previous_version, entry.who, entry.why) == (
+        2,
+        "2",
+        "1",
+        "bob@desk",
+        "better",
+    )
+    assert (entry.bundle_digest, entry.verdict_digest) == (
+        tags["textgate.bundle_digest"],
+        tags["textgate.verdict_digest"],
+    )
     assert registry.aliases("tiny") == {"champion": second}
     assert (tags["textgate.state"], tags["textgate.promotion"]) == ("champion", "2")
     former = registry.version_tags("tiny", first)
@@ -139,7 +148,9 @@ def test_a_promotion_in_between_is_not_overwritten(two: tuple[str, str], monkeyp
     append = PromotionLog.append
 
     def beaten(log: PromotionLog, after: Any, promotion: Promotion) -> Any:
-        other = Promotion(version=first, previous_version=first, bundle_digest="b", verdict_digest="v", who="eve", why="")
+        other = Promotion(
+            version=first, previous_version=first, bundle_digest="b", verdict_digest="v", who="eve", why=""
+        )
         append(log, after, other)
         return append(log, after, promotion)
 

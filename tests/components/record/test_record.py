@@ -47,7 +47,14 @@ def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) ->
         "seconds": 5.0,
     }
     write_json(root / "checkpoint" / "training.json", training)
-    candidate = {"agreement": 0.98, "accuracy": 0.7, "accuracy_drop": 0.01, "bytes": 100, "within_limits": True, "why": ""}
+    candidate = {
+        "agreement": 0.98,
+        "accuracy": 0.7,
+        "accuracy_drop": 0.01,
+        "bytes": 100,
+        "within_limits": True,
+        "why": "",
+    }
     quantization = {
         "chosen": "int8",
         "why": "",

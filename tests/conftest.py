@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 for name, value in {
     "DO_NOT_TRACK": "true",
@@ -15,3 +18,12 @@ for name, value in {
     os.environ.setdefault(name, value)
 
 pytest_plugins = ["tests.seaweed", "tests.tiny_project"]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Under continuous integration, which installs every tool, a test that skips for the lack of one fails."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get("TEXTGATE_CI"):
+        report.outcome = "failed"

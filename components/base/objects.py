@@ -7,7 +7,9 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -74,17 +76,24 @@ class S3Store:
         self.url = url
         parts = urlsplit(url)
         self.bucket, self.prefix = parts.netloc, parts.path.strip("/")
-        self._client: Any = None
+        self._lock = Lock()
 
     @property
     def client(self) -> Any:
-        if self._client is None:
-            import boto3
-            from botocore.config import Config
+        """One for all threads. Raises TextgateError where the environment names an endpoint that is not a URL."""
+        with self._lock:
+            return self._client
 
-            retries: Any = {"max_attempts": ATTEMPTS, "mode": "standard"}
-            self._client = boto3.client("s3", config=Config(connect_timeout=5, retries=retries))
-        return self._client
+    @cached_property
+    def _client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        retries: Any = {"max_attempts": ATTEMPTS, "mode": "standard"}
+        try:
+            return boto3.client("s3", config=Config(connect_timeout=5, retries=retries))
+        except ValueError as error:
+            raise TextgateError(f"{self.url} cannot be opened: {error}; check AWS_ENDPOINT_URL_S3") from None
 
     def _key(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key

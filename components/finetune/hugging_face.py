@@ -18,6 +18,10 @@ from components.base.files import read_json, write_json
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 
+def _open(path: Path) -> Any:
+    return safe_open(path, framework="np")
+
+
 class _Recorder:
     """Stands in for KerasHub's loader: notes which tensor went where, and inverts how it was rearranged.
 
@@ -25,7 +29,7 @@ class _Recorder:
     """
 
     def __init__(self, source: Path) -> None:
-        self.file: Any = safe_open(source, framework="np")
+        self.file = _open(source)
         self.keys: set[str] = set(self.file.keys())
         self.tensors: dict[str, np.ndarray] = {}
 

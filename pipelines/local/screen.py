@@ -28,8 +28,8 @@ class Screen:
         rows = self.settings.training.max_train_rows
         self.console.print(
             f"[bold]{self.settings.name}[/]: seed {self.settings.training.seed},"
-            f" training on {f'at most {rows} rows (max_train_rows)' if rows else 'all rows'},"
-            f" {self.settings.training.epochs} epoch(s)"
+            f" training on {f'{rows} rows (max_train_rows)' if rows else 'all rows'},"
+            f" epochs {self.settings.training.epochs}"
         )
         if self.console.is_terminal:
             self.status = self.console.status("starting")

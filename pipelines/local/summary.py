@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from components.base.settings import Settings
@@ -30,18 +31,21 @@ def show(run: Run, settings: Settings, console: Console | None = None, answers: 
     if verdict := run.report("gate", "verdict", "verdict.json"):
         console.print(_rules(verdict))
     for failure in (run.report("validate", "report", "validation.json") or {}).get("failures", []):
-        console.print(f"  [red]✗[/] {failure}")
+        console.print(f"  [red]✗[/] {escape(failure)}")
     canary = run.report("canary", "report", "canary.json") or {"checks": []}
     for check in canary["checks"]:
         if not check["passed"]:
-            console.print(f"  [red]✗[/] canary: {check['check']}: {check['observed']} (expected {check['expected']})")
+            console.print(
+                f"  [red]✗[/] canary: {escape(f'{check['check']}: {check['observed']} (expected {check['expected']})')}"
+            )
     console.print(_model(settings))
     if answers:
         console.print(answers)
-    console.print(_places(run))
+    for name, place in _places(run):
+        console.print(f"[bold]{name}[/] {place}", soft_wrap=True)
     console.print("[bold]next[/]")
     for line in next_commands(run, settings, outcome):
-        console.print(f"  {line}")
+        console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
 def _step(run: Run, name: str) -> str:
@@ -93,20 +97,16 @@ def _model(settings: Settings) -> str:
     return f"[bold]model[/] {settings.name}: {named}"
 
 
-def _places(run: Run) -> Table:
+def _places(run: Run) -> list[tuple[str, str]]:
     from components.base.mlflow_client import shown_uri
 
-    table = Table(box=None, show_header=False, pad_edge=False)
     docs = run.artifact("validate", "report")
-    for name, place in (
-        ("Data Docs", docs / "data_docs" / "index.html" if docs else None),
-        ("MLflow", f"{shown_uri()} (run tagged textgate.job_id = {run.job_id})"),
-        ("artifacts", run.folder / "tasks"),
-        ("log", run.folder / "log.txt"),
-    ):
-        if place:
-            table.add_row(f"[bold]{name}[/]", str(place), style=None)
-    return table
+    return [
+        *([("Data Docs", str(docs / "data_docs" / "index.html"))] if docs else []),
+        ("MLflow", f"{shown_uri()}, the run with the tag textgate.job_id {run.job_id}"),
+        ("artifacts", str(run.folder / "tasks")),
+        ("log", str(run.folder / "log.txt")),
+    ]
 
 
 def next_commands(run: Run, settings: Settings, outcome: str) -> list[str]:

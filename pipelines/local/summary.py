@@ -35,9 +35,8 @@ def show(run: Run, settings: Settings, console: Console | None = None, answers: 
     canary = run.report("canary", "report", "canary.json") or {"checks": []}
     for check in canary["checks"]:
         if not check["passed"]:
-            console.print(
-                f"  [red]✗[/] canary: {escape(f'{check['check']}: {check['observed']} (expected {check['expected']})')}"
-            )
+            found = f"canary: {check['check']}: {check['observed']} (expected {check['expected']})"
+            console.print(f"  [red]✗[/] {escape(found)}")
     console.print(_model(settings))
     if answers:
         console.print(answers)

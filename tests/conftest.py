@@ -17,7 +17,7 @@ for name, value in {
 }.items():
     os.environ.setdefault(name, value)
 
-pytest_plugins = ["tests.seaweed", "tests.tiny_project"]
+pytest_plugins = ["tests.mlflow_store", "tests.seaweed", "tests.tiny_project"]
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.base.errors import TextgateError
+from components.base.settings import load, step_sections
+
+CONFIG: dict[str, Any] = {
+    "name": "tiny",
+    "data": {"labels": ["a", "b"]},
+    "base_model": {"reference": "package://some/model"},
+}
+
+
+def write(folder: Path, **changes: Any) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump({**CONFIG, **changes}))
+    return path
+
+
+def test_the_default_config_is_valid() -> None:
+    assert load(Path("configs/brand-sentiment.yaml")).name == "brand-sentiment"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"trainin": {}}, ["trainin: unknown key", "training"]),
+        ({"training": {"learning_rat": 0.1}}, ["training.learning_rat: unknown key", "0.1", "learning_rate"]),
+        ({"training": {"epochs": "two"}}, ["training.epochs", "integer", "'two'"]),
+        ({"training": {"learning_rate": 7}}, ["training.learning_rate", "less than 1", "7"]),
+        ({"training": {"bucket_lengths": [32, 16]}}, ["training", "grow"]),
+        ({"training": {"bucket_lengths": [16]}}, ["max_length 64", "16"]),
+        ({"quantization": {"candidates": ["int8"]}}, ["quantization", "float32"]),
+        ({"quantization": {"candidates": ["int4", "float32"]}}, ["quantization.candidates.0", "'int8'", "'int4'"]),
+        ({"gate": {"metric": "f1"}}, ["gate.metric", "'accuracy' or 'macro_f1'", "'f1'"]),
+        ({"deploy": {"mode": "auto"}}, ["deploy.mode auto needs promote.mode auto"]),
+        ({"data": {"labels": ["a", "a"]}}, ["labels must differ"]),
+        ({"data": {"labels": ["a", "b"], "columns": {"id": "text"}}}, ["three different columns"]),
+        ({"name": "Not A Name"}, ["name", "'Not A Name'"]),
+    ],
+)
+def test_what_is_wrong_is_refused_with_key_value_and_what_is_allowed(
+    tmp_path: Path, changes: dict[str, Any], said: list[str]
+) -> None:
+    with pytest.raises(TextgateError) as refused:
+        load(write(tmp_path, **changes))
+    assert all(part in str(refused.value) for part in ["config.yaml", *said]), str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"- a list", b"a: [", b""])
+def test_a_file_that_is_no_config_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(TextgateError, match=r"config\.yaml"):
+        load(tmp_path / "config.yaml")
+    with pytest.raises(TextgateError, match=r"absent\.yaml does not exist"):
+        load(tmp_path / "absent.yaml")
+
+
+def test_overrides_are_checked_like_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    assert load(path, ["training.seed=7", "promote.mode=auto"]).training.seed == 7
+    with pytest.raises(TextgateError, match=r"training\.sed: unknown key"):
+        load(path, ["training.sed=7"])
+    with pytest.raises(TextgateError, match="section.key=value"):
+        load(path, ["training.seed"])
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, data={"labels": ["a", "b"], "remotes": ["cache", "s3://bucket/prefix"]}))
+    assert settings.data.remotes == [str(tmp_path / "cache"), "s3://bucket/prefix"]
+    assert settings.data.version == str(tmp_path / "data.dvc")
+    assert settings.base_model.reference == "package://some/model"
+    assert settings.promote.log == ""
+
+
+def test_a_changed_gate_rule_changes_the_gates_section_alone(tmp_path: Path) -> None:
+    before = step_sections(load(write(tmp_path)))
+    after = step_sections(load(write(tmp_path, gate={"min_accuracy": 0.7})))
+    assert [step for step in before if before[step] != after[step]] == ["gate"]
+    assert json.loads(after["gate"])["min_accuracy"] == 0.7

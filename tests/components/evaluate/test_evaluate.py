@@ -1,0 +1,116 @@
+"""quantize and evaluate on files: what is scored is the very bundle, and nothing else passes for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from components.base.errors import TextgateError
+from components.base.settings import Columns, EvaluateStep, EvaluationSettings, QuantizationSettings, QuantizeStep
+from components.evaluate.evaluate import Champion, evaluate
+from components.quantize.quantize import quantize
+from serving.bundle import digest, load_manifest, verify
+from tests.tiny_checkpoint import write_checkpoint
+from tests.tiny_project import LABELS, make_rows, split_rows, write_tables
+
+STEP = EvaluateStep(
+    name="tiny", columns=Columns(), labels=LABELS, options=EvaluationSettings(bootstrap_samples=200, timing_rows=5)
+)
+
+
+def quantize_step(**limits: Any) -> QuantizeStep:
+    return QuantizeStep(
+        name="tiny", columns=Columns(), labels=LABELS, max_length=24, limits=QuantizationSettings(**limits)
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_tables(tmp_path / "tables", split_rows(make_rows(200)))
+    write_checkpoint(tmp_path / "checkpoint")
+    quantize(tmp_path / "checkpoint", tmp_path / "tables", quantize_step(), tmp_path / "bundle", tmp_path / "report")
+    return tmp_path
+
+
+def run(folder: Path, champion: Champion | None = None, bundle: str = "bundle") -> dict[str, Any]:
+    outputs = folder / "evaluation", folder / "timing"
+    evaluate(folder / bundle, folder / "checkpoint", folder / "tables", champion, STEP, *outputs)
+    content: dict[str, Any] = json.loads((folder / "evaluation" / "evaluation.json").read_text())
+    return content
+
+
+def test_the_bundle_is_whole_and_its_choice_is_reported(folder: Path) -> None:
+    manifest = verify(folder / "bundle")
+    report = json.loads((folder / "report" / "quantization.json").read_text())
+    assert manifest.precision == report["chosen"]
+    assert manifest.temperature == report["temperature"]
+    assert manifest.files["model.onnx"] == report["candidates"][report["chosen"]]["sha256"]
+    assert report["candidates"]["int8"]["bytes"] < report["candidates"]["float32"]["bytes"]
+    assert {example["label"] for example in json.loads((folder / "bundle" / "canary.json").read_text())} <= set(LABELS)
+
+
+def test_the_same_inputs_give_the_same_digest(folder: Path) -> None:
+    quantize(folder / "checkpoint", folder / "tables", quantize_step(), folder / "again", folder / "report2")
+    assert digest(folder / "again") == digest(folder / "bundle")
+
+
+def test_float_is_served_where_int8_is_outside_the_limits(folder: Path) -> None:
+    step = quantize_step(max_accuracy_drop=0, min_agreement=1)
+    quantize(folder / "checkpoint", folder / "tables", step, folder / "strict", folder / "report2")
+    report = json.loads((folder / "report2" / "quantization.json").read_text())
+    exact = report["candidates"]["int8"]["agreement"] == 1 and report["candidates"]["int8"]["accuracy_drop"] <= 0
+    assert report["candidates"]["int8"]["max_logit_difference"] > 0
+    assert load_manifest(folder / "strict").precision == ("int8" if exact else "float32")
+
+
+def test_evaluation_scores_bundle_and_float_and_keeps_timing_apart(folder: Path) -> None:
+    found = run(folder)
+    assert found["bundle"]["digest"] == digest(folder / "bundle")
+    assert found["rows"] == sum(sum(row) for row in found["bundle"]["confusion"])
+    assert found["champion"] is None
+    assert (folder / "evaluation" / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    predictions = pq.read_table(folder / "evaluation" / "predictions.parquet").to_pydict()
+    right = [a == b for a, b in zip(predictions["label"], predictions["predicted"], strict=True)]
+    assert found["bundle"]["metrics"]["accuracy"]["value"] == pytest.approx(sum(right) / len(right))
+    assert "ms" not in (folder / "evaluation" / "evaluation.json").read_text()
+    assert json.loads((folder / "timing" / "timing.json").read_text())["p50_ms"] > 0
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "bundle.json"])
+def test_a_corrupted_bundle_is_refused_by_name(folder: Path, name: str) -> None:
+    path = folder / "bundle" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(TextgateError, match=name):
+        run(folder)
+    assert not (folder / "evaluation").exists()
+
+
+def test_champion_is_scored_on_the_same_rows_and_swapping_turns_the_sign(folder: Path) -> None:
+    write_checkpoint(folder / "other", seed=4)
+    quantize(folder / "other", folder / "tables", quantize_step(), folder / "champion", folder / "report2")
+    mine, theirs = folder / "bundle", folder / "champion"
+    up = run(folder, Champion("3", digest(theirs), theirs))
+    down = run(folder, Champion("4", digest(mine), mine), bundle="champion")
+    assert up["champion"]["version"] == "3"
+    assert up["champion"]["metrics"]["accuracy"]["value"] == down["bundle"]["metrics"]["accuracy"]["value"]
+    for metric in ("accuracy", "macro_f1"):
+        difference = up["champion"]["comparison"][metric]["difference"]
+        assert difference == pytest.approx(-down["champion"]["comparison"][metric]["difference"])
+        assert difference != 0
+
+
+def test_another_champion_than_the_pinned_one_is_refused(folder: Path) -> None:
+    with pytest.raises(TextgateError, match="version 3 is not the bundle that was pinned"):
+        run(folder, Champion("3", "0" * 64, folder / "bundle"))
+
+
+def test_an_empty_test_split_is_refused(folder: Path) -> None:
+    write_tables(folder / "tables", {"test": []})
+    with pytest.raises(TextgateError, match="test split is empty"):
+        run(folder)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.base.errors import TextgateError
+from components.base.settings import Settings
+from pipelines.local.folder import STEPS, Run, Step, find_run, new_run, take_over
+from pipelines.local.launch import Follower, expected_steps
+
+
+def make_settings(**changes: object) -> Settings:
+    return Settings.model_validate(
+        {"name": "tiny", "data": {"labels": ["a", "b"]}, "base_model": {"reference": "x"}, **changes}
+    )
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTGATE_HOME", str(tmp_path))
+
+
+def test_the_log_is_followed_step_by_step() -> None:
+    run = new_run(make_settings())
+    heard: list[tuple[str, str, str]] = []
+    follow = Follower(run, lambda step, text: heard.append((step.name, step.state, text)))
+    for line in (
+        "10:00:00.000 - INFO - Executing task 'resolve'",
+        '"job_id": "123",',
+        "::progress:: training 1/2 rows",
+        "10:00:01.000 - INFO - Task 'resolve' finished with status SUCCESS",
+        "Task fetch cache hit (key=abc); skipping execution.",
+        "10:00:02.000 - INFO - Executing task 'record-3'",
+        "10:00:03.000 - ERROR - Task 'record-3' finished with status FAILURE",
+    ):
+        follow(line)
+    assert [(step.name, step.state) for step in run.steps] == [
+        ("resolve", "done"),
+        ("fetch", "reused"),
+        ("record", "failed"),
+    ]
+    assert run.job_id == "123"
+    assert ("resolve", "running", "training 1/2 rows") in heard
+
+
+@pytest.mark.parametrize("promote", ["auto", "manual"])
+@pytest.mark.parametrize("deploy", ["auto", "manual"])
+def test_modes_decide_how_far_a_run_goes(promote: str, deploy: str) -> None:
+    if (promote, deploy) == ("manual", "auto"):
+        with pytest.raises(ValueError, match=r"promote\.mode"):
+            make_settings(promote={"mode": promote}, deploy={"mode": deploy})
+        return
+    steps = expected_steps("registered", make_settings(promote={"mode": promote}, deploy={"mode": deploy}))
+    assert ("promote" in steps, "deploy" in steps) == (promote == "auto", deploy == "auto")
+    assert ("canary" in steps) == (promote == "auto")
+    assert steps[-1] == "close" and "record" in steps
+
+
+def test_an_unknown_run_names_the_latest() -> None:
+    known = new_run(make_settings())
+    with pytest.raises(TextgateError, match=known.id):
+        find_run("no-such-run")
+    assert find_run(known.id).id == known.id
+
+
+def test_only_what_lies_before_the_step_is_taken_over(tmp_path: Path) -> None:
+    old, new = new_run(make_settings()), new_run(make_settings())
+    for step in ("fetch", "tokenize", "finetune"):
+        artifact = old.folder / "tasks" / "textgate" / step / "out"
+        artifact.mkdir(parents=True)
+        (old.folder / "cache" / f"{step}.json").write_text(json.dumps({"out": {"uri": str(artifact)}}))
+    assert take_over(old, new, "finetune") == ["fetch", "tokenize"]
+    assert new.artifact("tokenize", "out") == old.folder / "tasks" / "textgate" / "tokenize" / "out"
+    assert new.artifact("finetune", "out") is None
+    with pytest.raises(TextgateError, match="fine-tune"):
+        take_over(old, new, "fine-tune")
+
+
+def test_a_run_survives_being_written_and_read() -> None:
+    run = new_run(make_settings())
+    run.steps.append(Step("resolve", "done", 1.5))
+    run.save()
+    assert find_run(run.id) == Run(**{**run.__dict__})
+
+
+def test_every_step_of_the_graph_is_known_and_cached_as_the_design_says(tmp_path: Path) -> None:
+    from pipelines.compile import compile_pipeline
+
+    settings = make_settings(promote={"mode": "auto"}, deploy={"mode": "auto"})
+    compile_pipeline(settings, tmp_path / "pipeline.yaml")
+    spec = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())
+    cached: dict[str, bool] = {}
+    for component in [spec["root"], *spec["components"].values()]:
+        for name, task in component.get("dag", {}).get("tasks", {}).items():
+            if "executorLabel" in spec["components"][task["componentRef"]["name"]]:
+                cached[name.split("-")[0]] = task.get("cachingOptions", {}).get("enableCache", False)
+    assert set(cached) == set(STEPS)
+    assert {name for name, on in cached.items() if on} == {
+        "fetch", "validate", "tokenize", "finetune", "quantize", "evaluate",
+    }  # fmt: skip
+    assert "pip install" not in (tmp_path / "pipeline.yaml").read_text()

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipelines.cli import COMMANDS, cli
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_listed_command_is_there(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0, result.output
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom pipelines.cli import cli\n"
+        "try:\n cli(['--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({n.partition('.')[0] for n in sys.modules} & set(sys.argv[1:])))"
+    )
+    heavy = ["tensorflow", "mlflow", "kfp", "pandas", "numpy", "pydantic", "great_expectations", "transformers", "rich"]
+    done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_known_fault_is_one_line_and_debug_shows_where(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from pipelines.cli import main; main()"]
+    plain = subprocess.run([*command, "config", "check", "no.yaml"], capture_output=True, text=True, check=False)
+    assert (plain.returncode, plain.stdout) == (1, "")
+    assert plain.stderr == "textgate: the config file no.yaml does not exist\n"
+    debug = [*command, "--debug", "config", "check", "no.yaml"]
+    assert "Traceback" in subprocess.run(debug, capture_output=True, text=True, check=False).stderr

@@ -37,9 +37,14 @@ def reported(step: str) -> Iterator[None]:
             traceback.print_exc()
         print(f"textgate: {step}: {message}", file=sys.stderr, flush=True)
         if target := os.environ.get(VARIABLE):
-            with Path(target).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(Failure(step=step, message=message)) + "\n")
+            add(Path(target), step, message)
         sys.exit(1)
+
+
+def add(path: Path, step: str, message: str) -> None:
+    """Appends a failure to the file that a run's steps report to."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(Failure(step=step, message=message)) + "\n")
 
 
 def first(path: Path | None = None) -> Failure | None:

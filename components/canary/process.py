@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import httpx
 
 import serving
+from components.base.signals import unwinding_on_terminate
 from serving.client import http_client
 
 LAST_LINES = 15
@@ -80,7 +78,7 @@ def server(bundle: Path, start_timeout_s: float) -> Iterator[RunningServer]:
 
     Raises ServerFailedError when it does not come up.
     """
-    with _terminating(), tempfile.TemporaryDirectory() as folder:
+    with unwinding_on_terminate(), tempfile.TemporaryDirectory() as folder:
         port_file, errors = Path(folder) / "port", Path(folder) / "stderr"
         command = [sys.executable, "-m", "serving.server", "--bundle", str(bundle.resolve())]
         command += ["--port", "0", "--port-file", str(port_file)]
@@ -99,20 +97,3 @@ def _environment() -> dict[str, str]:
     root = str(Path(serving.__file__).resolve().parents[1])
     known = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{known}" if known else root}
-
-
-@contextmanager
-def _terminating() -> Iterator[None]:
-    """SIGTERM would end this process on the spot and leave the server behind: let it unwind instead."""
-
-    def unwind(number: int, _: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, unwind)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -11,7 +11,7 @@ from components.base.settings import Settings, load
 from pipelines.cli.options import DEFAULT_CONFIG
 
 PART = (
-    "training.max_train_rows=3000",
+    "training.max_train_rows=2500",
     "training.max_validation_rows=600",
     "training.epochs=1",
     "quantization.max_rows=800",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from components.base import failures
@@ -16,6 +17,7 @@ from components.base.errors import TextgateError
 from components.base.files import read_json, write_json
 from components.base.progress import MARK
 from components.base.settings import Settings
+from components.base.signals import unwinding_on_terminate
 from components.base.workspace import home
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.local.folder import Run, Step, new_run, take_over
@@ -74,7 +76,7 @@ def _execute(run: Run, watch: Watcher) -> None:
         failures.VARIABLE: str(run.folder / "failures.jsonl"),
     }
     command = [sys.executable, "-m", "pipelines.local.worker", str(run.folder)]
-    with (run.folder / "log.txt").open("w", encoding="utf-8") as log:
+    with unwinding_on_terminate(), (run.folder / "log.txt").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command,
             env=environment,
@@ -132,18 +134,22 @@ class Follower:
             step.state, step.seconds = state, round(time.monotonic() - self.since, 1)
             self.run.save()
             self.watch(step, "")
+        reports = self.run.folder / "failures.jsonl"
+        if state == "failed" and not failures.first(reports):
+            failures.add(reports, name, "it ended without a message: killed, or out of memory")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    """Ends the runner and whatever its step started."""
-    for number, patience in ((signal.SIGINT, 5), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
-        except ProcessLookupError:
-            return
+    """Ends the runner and whatever its step started: asked first, killed after five seconds."""
+    try:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _close_tracked(run: Run) -> None:
@@ -164,9 +170,7 @@ def _explain(run: Run) -> str:
     if failure := failures.first(run.folder / "failures.jsonl"):
         run.failure = failure["message"]
         return f"step {failure['step']} failed: {failure['message']}\n{_advice(run, failure['step'])}"
-    failed = next((step.name for step in run.steps if step.state not in {"done", "reused"}), "")
-    what = f"step {failed} ended without a message" if failed else "the local runner itself failed"
-    return f"{what}; its output is in {run.folder / 'log.txt'}"
+    return f"the local runner itself failed; its output is in {run.folder / 'log.txt'}"
 
 
 def _advice(run: Run, step: str) -> str:

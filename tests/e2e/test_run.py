@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.story import Story, wait_for_step
+from tests.tiny_project import write_config
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,10 @@ def test_crash_names_the_step_and_is_recorded(story: Story) -> None:
     newest = max(story.folders(), key=lambda folder: folder.stat().st_mtime)
     story.runs["crashed"] = json.loads((newest / "run.json").read_text())
     assert story.states("crashed")["quantize"] == "failed"
-    assert story.tracked("crashed").info.status == "FAILED"
+    tracked = story.tracked("crashed")
+    assert tracked.info.status == "FAILED"
+    assert tracked.data.tags["textgate.failed_step"] == "quantize"
+    assert "killed" in tracked.data.tags["textgate.failure"]
 
 
 def test_crashed_run_is_taken_up_without_training_again(story: Story) -> None:
@@ -105,3 +109,19 @@ def test_broken_canary_leaves_the_champion_unmoved(story: Story) -> None:
     assert f"champion → version {log[-1]['version']}" in run["out"]
     assert not list(story.project.glob("another-log/*"))
     assert (story.log(), story.pinned()) == (log, pinned)
+
+
+def test_with_manual_modes_a_person_promotes_the_challenger(story: Story) -> None:
+    config = write_config(story.project, promote={"mode": "manual", "log": "manual-log"}, deploy={"mode": "manual"})
+    config.rename(story.project / "manual.yaml")
+    first = Path(story.runs["first"]["folder"]).name
+    run = story.run("manual", "--config", "manual.yaml", "--reuse", first)
+    assert run["outcome"] == "registered"
+    assert not {"canary", "promote", "deploy"} & set(story.states("manual"))
+    assert not list(story.project.glob("manual-log/**/*.json"))
+    version = story.tracked("manual").data.tags["textgate.version"]
+    status, out, err = story.textgate("promote", "tiny", version, "--config", "manual.yaml", "--reason", "looks right")
+    assert status == 0, out + err
+    (entry,) = [json.loads(path.read_text()) for path in story.project.glob("manual-log/**/*.json")]
+    assert (entry["version"], entry["why"]) == (version, "looks right")
+    assert story.pinned()["version"] == version

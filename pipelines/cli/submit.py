@@ -1,0 +1,56 @@
+"""`textgate submit`"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from components.base.settings import load
+from pipelines.cli.options import config_option, set_option
+
+COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": "yellow"}
+
+
+@click.command()
+@config_option
+@set_option
+@click.option("--host", required=True, metavar="URL", help="The Kubeflow Pipelines API.")
+@click.option("--namespace", default="", help="Yours, where Kubeflow serves several users.")
+@click.option("--experiment", default="", help="Made where it is missing.  [default: the config's name]")
+@click.option("--watch", is_flag=True, help="Follow the run; exit with 0 only if it succeeds.")
+def command(
+    *, config: Path, overrides: tuple[str, ...], host: str, namespace: str, experiment: str, watch: bool
+) -> None:
+    """Compile the pipeline, upload it and run it on a Kubeflow cluster.
+
+    A token for the API is taken from TEXTGATE_KFP_TOKEN. The image is the one in TEXTGATE_IMAGE; its pods find MLflow
+    and the object store by their own environment (MLFLOW_TRACKING_URI, AWS_ENDPOINT_URL_S3, credentials).
+    """
+    from pipelines.cluster import Cluster, check_settings, submit
+
+    console = Console(highlight=False, soft_wrap=True)
+    settings = load(config, list(overrides))
+    check_settings(settings)
+    cluster = Cluster(host, namespace)
+    run = submit(settings, cluster, experiment)
+    known = "uploaded" if run.uploaded else "which was there already"
+    console.print(f"[bold]{run.name}[/] runs version {run.version} of the pipeline, {known}")
+    console.print(f"[bold]run[/] {run.run_id}")
+    console.print(f"[bold]page[/] {escape(run.link)}")
+    if not watch:
+        return
+
+    def show(name: str, state: str) -> None:
+        colour = COLOURS.get(state, "default")
+        console.print(f"  {datetime.now():%H:%M:%S} {name:<10} [{colour}]{escape(state)}[/]")
+
+    try:
+        cluster.watch(run.run_id, run.steps, show)
+    except KeyboardInterrupt:
+        console.print(f"\nthe run goes on; its page can end it, or\n  {escape(cluster.cancelling(run.run_id))}")
+        raise
+    console.print("the run [green]succeeded[/]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import tempfile
 import time
 import warnings
@@ -24,9 +25,9 @@ from components.base.files import sha256_file
 from components.base.settings import Settings
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.finetune import NAME
-from pipelines.lint import check, read_spec, step_names
+from pipelines.lint import check, step_names
 
-TOKEN = "TEXTGATE_KFP_TOKEN"
+BEARER = "TEXTGATE_KFP_TOKEN"
 # Seconds. urllib3 makes four tries of a request that finds no connection.
 FIRST_ANSWER_S = 3
 ANSWER_S = (5, 60)
@@ -85,8 +86,7 @@ def submit(settings: Settings, cluster: Cluster, experiment: str = "") -> Submit
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pipeline.yaml"
         compile_pipeline(settings, file)
-        check(file)
-        steps = frozenset(step_names(read_spec(file)))
+        steps = frozenset(step_names(check(file)))
         version, uploaded = cluster.upload(file)
     run_id = cluster.start(name, experiment or settings.name, version, arguments)
     return Submitted(run_id, name, cluster.link(run_id), version.display_name, uploaded, steps)
@@ -100,7 +100,7 @@ class _Client(kfp.Client):  # type: ignore[misc]
         health, status, headers = ask(_request_timeout=FIRST_ANSWER_S)
         kind = headers.get("Content-Type", "nothing")
         if "json" not in kind:
-            raise api.ApiException(status, f"{kind} in place of JSON; a login page needs a token in {TOKEN}")
+            raise api.ApiException(status, f"{kind} in place of JSON; a login page needs a token in {BEARER}")
         return health
 
 
@@ -113,12 +113,12 @@ class Cluster:
         if not self.host.startswith(("http://", "https://")):
             raise TextgateError(f"--host takes a URL that starts with http:// or https://, got {host!r}")
         logging.getLogger("urllib3").setLevel(logging.ERROR)
-        token = os.environ.get(TOKEN) or None
-        with self._explained("say how it is"), warnings.catch_warnings():
+        token = os.environ.get(BEARER) or None
+        with self._explained("tell its health"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.client = _Client(self.host, namespace=namespace or "kubeflow", existing_token=token)
             multi_user = self.client.get_kfp_healthz().multi_user
-        self.namespace = namespace or self.client.get_user_namespace() or None
+        self.namespace = namespace or (self.client.get_user_namespace() if multi_user else "") or None
         if multi_user and not self.namespace:
             raise TextgateError(f"Kubeflow at {self.host} serves several users: name your namespace with --namespace")
 
@@ -177,14 +177,16 @@ class Cluster:
                 break
             time.sleep(POLL_S)
         if run.state != "SUCCEEDED":
-            raise TextgateError(f"the run ended {run.state}: {_cause(run, steps)}\nits page: {self.link(run_id)}")
+            raise TextgateError(
+                f"the run ended {run.state}: {_cause(run, steps)}\nits page has the logs: {self.link(run_id)}"
+            )
 
     def link(self, run_id: str) -> str:
         return f"{self.host}/#/runs/details/{run_id}"
 
     def cancelling(self, run_id: str) -> str:
         """The command that ends a run."""
-        token = f' -H "Authorization: Bearer ${TOKEN}"' if os.environ.get(TOKEN) else ""
+        token = f' -H "Authorization: Bearer ${BEARER}"' if os.environ.get(BEARER) else ""
         return f"curl -X POST{token} {self.host}/apis/v2beta1/runs/{run_id}:terminate"
 
     def _poll(self, run_id: str, show: Show) -> Any:
@@ -218,7 +220,7 @@ class Cluster:
         if isinstance(error, HTTPError):
             return f"Kubeflow at {self.host} does not answer ({reason}); check --host and the network"
         if status in {401, 403}:
-            return f"Kubeflow at {self.host} refused access ({reason}); set {TOKEN} to a token that may run pipelines"
+            return f"Kubeflow at {self.host} refused access ({reason}); set {BEARER} to a token that may run pipelines"
         advice = "" if status in {400, CONFLICT} else "; check that --host is that of a Kubeflow Pipelines API"
         return f"Kubeflow at {self.host} did not {doing} ({reason}){advice}"
 
@@ -254,7 +256,7 @@ def _cause(run: Any, steps: frozenset[str]) -> str:
     step = next((name for name in named if name in steps), "")
     pods = [task for task in failed if (task.display_name or "").startswith("executor")]
     messages = [task.error.message for task in [*([named[step]] if step else []), *pods, run] if task.error]
-    said = next((message for message in messages if message), "Kubeflow gives no message; the log of its pod has more")
+    said = next((message for message in messages if message), "Kubeflow gives no message")
     return f"step {step}: {said}" if step else said
 
 
@@ -265,7 +267,7 @@ def _may_pass(error: Exception) -> bool:
 def _reason(error: Exception) -> str:
     """The server's own words in one line, where it has some."""
     if isinstance(error, HTTPError):
-        return str(getattr(error, "reason", None) or error).rpartition(": ")[2]
+        return re.sub(r"^HTTPS?Connection\w*\(.*?\): ", "", str(getattr(error, "reason", None) or error))
     if isinstance(error, UnicodeDecodeError):
         return "an error page that is not UTF-8"
     status, body = getattr(error, "status", 0), getattr(error, "body", None) or ""

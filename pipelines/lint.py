@@ -1,4 +1,4 @@
-"""What kfp's own loader does not see in a compiled pipeline: names that lead nowhere, and packages fetched at run time."""
+"""What kfp's own loader does not see in a compiled pipeline: names that lead nowhere, packages fetched at run time."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from google.protobuf import json_format
+from google.protobuf import json_format  # type: ignore[import-untyped]
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from components.base.errors import TextgateError
 
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 INSTALLS = re.compile(r"\bpip3?\b.{0,40}\binstall\b|\buv\s+(pip|add|sync)\b", re.DOTALL)
 
 
 def read_spec(path: Path) -> Any:
     """The PipelineSpec of a compiled file. Raises TextgateError where it has unknown fields or wrong types."""
     try:
-        pipeline = next(iter(yaml.safe_load_all(path.read_text(encoding="utf-8"))), None)
+        pipeline = next(yaml.load_all(path.read_text(encoding="utf-8"), Loader), None)
         return json_format.ParseDict(pipeline, pipeline_spec_pb2.PipelineSpec())
     except (OSError, UnicodeDecodeError, yaml.YAMLError, json_format.ParseError, AttributeError, TypeError) as error:
         raise TextgateError(f"{path} is not a compiled pipeline: {error}") from None
 
 
-def check(path: Path) -> None:
-    """Raises TextgateError that lists every fault of a compiled file."""
-    if faults := list(find_faults(read_spec(path))):
+def check(path: Path) -> Any:
+    """The PipelineSpec of a compiled file. Raises TextgateError that lists every fault of it."""
+    spec = read_spec(path)
+    if faults := list(find_faults(spec)):
         raise TextgateError(f"the compiled pipeline {path} cannot run:\n  " + "\n  ".join(faults))
+    return spec
 
 
 def find_faults(spec: Any) -> Iterator[str]:
     """A line for each component, executor, task or output that is named but not there, and for each pip call."""
-    executors = spec.deployment_spec["executors"] if "executors" in spec.deployment_spec else {}
+    executors = json_format.MessageToDict(spec.deployment_spec).get("executors", {})
     components = {"root": spec.root, **spec.components}
     for name, component in components.items():
         label = component.executor_label
@@ -42,9 +45,8 @@ def find_faults(spec: Any) -> Iterator[str]:
         for key, task in component.dag.tasks.items():
             yield from (f"{name}.{key}: {fault}" for fault in _task_faults(task, component, spec.components))
         yield from (f"{name}: {fault}" for fault in _output_faults(component, spec.components))
-    for name in executors:
-        container = executors[name]["container"] if "container" in executors[name] else {}
-        yield from (f"{name}: {fault}" for fault in _container_faults(json_format.MessageToDict(container)))
+    for name, executor in executors.items():
+        yield from (f"{name}: {fault}" for fault in _container_faults(executor.get("container", {})))
 
 
 def step_names(spec: Any) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 
@@ -18,6 +19,22 @@ for name, value in {
     os.environ.setdefault(name, value)
 
 pytest_plugins = ["tests.mlflow_store", "tests.seaweed", "tests.tiny_project"]
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """tests/serving/tiny.py, which writes bundles."""
+    from tests.serving import tiny
+
+    return tiny
+
+
+@pytest.fixture(scope="session")
+def running() -> ModuleType:
+    """tests/serving/running.py, which runs the server."""
+    from tests.serving import running
+
+    return running
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -74,16 +73,6 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         os.killpg(process.pid, 9)
         process.wait()
-
-
-@pytest.fixture(scope="session")
-def tiny() -> ModuleType:
-    """tests/serving/tiny.py, which writes bundles."""
-    spec = spec_from_file_location("textgate_tests_tiny", ROOT / "tests" / "serving" / "tiny.py")
-    assert spec and spec.loader
-    module = sys.modules[spec.name] = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

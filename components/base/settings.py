@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from components.base.errors import TextgateError
+from components.base.settings_faults import explain
 
 SPLITS = ("train", "validation", "test")
 
@@ -247,7 +248,7 @@ def from_json(kind: type[StepSettings], text: str) -> StepSettings:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        raise TextgateError(_explain(error, f"the settings of {kind.__name__}")) from None
+        raise TextgateError(explain(error, f"the settings of {kind.__name__}", kind)) from None
 
 
 def load(path: Path, overrides: list[str] | None = None) -> Settings:
@@ -269,7 +270,7 @@ def load(path: Path, overrides: list[str] | None = None) -> Settings:
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
-        raise TextgateError(_explain(error, str(path))) from None
+        raise TextgateError(explain(error, str(path), Settings)) from None
     return _anchored(settings, path.resolve().parent)
 
 
@@ -299,25 +300,3 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "promote": settings.promote.model_copy(update={"log": anchor(settings.promote.log)}),
         }
     )
-
-
-def _explain(error: ValidationError, where: str) -> str:
-    lines = []
-    for fault in error.errors():
-        key = ".".join(str(part) for part in fault["loc"]) or "the file"
-        if fault["type"] == "extra_forbidden":
-            lines.append(f"{key}: unknown key (value {fault['input']!r}); {_allowed_keys(fault['loc'])}")
-        elif fault["type"] == "missing":
-            lines.append(f"{key}: missing")
-        else:
-            value = "" if isinstance(fault["input"], dict) else f" (value {fault['input']!r})"
-            lines.append(f"{key}: {fault['msg'].removeprefix('Value error, ')}{value}")
-    return f"{where} is not valid:\n  " + "\n  ".join(lines)
-
-
-def _allowed_keys(location: tuple[int | str, ...]) -> str:
-    model: Any = Settings
-    for part in location[:-1]:
-        model = getattr(model, "model_fields", {}).get(part)
-        model = getattr(model, "annotation", None)
-    return "allowed here: " + ", ".join(sorted(getattr(model, "model_fields", {})))

@@ -30,6 +30,7 @@ def command(
     A token for the API is taken from TEXTGATE_KFP_TOKEN. The image is the one in TEXTGATE_IMAGE; its pods find MLflow
     and the object store by their own environment (MLFLOW_TRACKING_URI, AWS_ENDPOINT_URL_S3, credentials).
     """
+    from components.base.image import IMAGE
     from pipelines.cluster import Cluster, check_settings, submit
 
     console = Console(highlight=False, soft_wrap=True)
@@ -39,6 +40,7 @@ def command(
     run = submit(settings, cluster, experiment)
     known = "uploaded" if run.uploaded else "which was there already"
     console.print(f"[bold]{run.name}[/] runs version {run.version} of the pipeline, {known}")
+    console.print(f"[bold]image[/] {escape(IMAGE)}")
     console.print(f"[bold]run[/] {run.run_id}")
     console.print(f"[bold]page[/] {escape(run.link)}")
     if not watch:

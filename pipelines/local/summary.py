@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -109,17 +111,12 @@ def _places(run: Run) -> list[tuple[str, str]]:
 
 
 def next_commands(run: Run, settings: Settings, outcome: str) -> list[str]:
-    """Three commands worth typing after this outcome."""
+    """Three commands worth typing after this outcome, with the program named as it was called."""
+    textgate = sys.argv[0] if Path(sys.argv[0]).name == "textgate" else "textgate"
+    serve, predict = f"{textgate} serve", f'{textgate} predict "the battery died after a day"'
+    another_seed = f"{textgate} run --set training.seed={settings.training.seed + 1}"
     if outcome == "registered" and settings.promote.mode == "manual":
-        return [f"textgate promote {settings.name} VERSION", "textgate serve", 'textgate predict "a text of yours"']
+        return [f"{textgate} promote {settings.name} VERSION", serve, predict]
     if outcome.startswith("refused"):
-        return [
-            f"less {run.folder / 'log.txt'}",
-            f"textgate run --set training.seed={settings.training.seed + 1}",
-            f"textgate run --reuse {run.id} --from gate --config configs/{settings.name}.yaml",
-        ]
-    return [
-        "textgate serve",
-        'textgate predict "the battery died after a day"',
-        f"textgate run --set training.seed={settings.training.seed + 1}",
-    ]
+        return [f"less {run.folder / 'log.txt'}", another_seed, f"{textgate} run --reuse {run.id}"]
+    return [serve, predict, another_seed]

@@ -57,6 +57,7 @@ def test_extra_label_and_copies_in_the_test_split_are_recorded_refusals(story: S
     assert "spam" in run["out"]
 
 
+@pytest.mark.slow
 def test_interrupt_in_training_leaves_a_run_that_can_be_taken_up(story: Story) -> None:
     process = story.start("run", "--config", "tiny.yaml")
     wait_for_step(process, "finetune")

@@ -17,7 +17,7 @@ from components.base.settings import Columns, TokenizeStep, TrainingSettings
 from components.tokenize.tokenize import tokenize
 from tests.tiny_project import LABELS, make_rows, split_rows, write_base_model, write_tables
 
-SETTINGS = TrainingSettings(epochs=6, batch_size=16, learning_rate=0.005, bucket_lengths=[12, 24], threads=1)
+SETTINGS = TrainingSettings(epochs=10, batch_size=16, learning_rate=0.005, bucket_lengths=[12, 24], threads=1)
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -119,7 +119,8 @@ def test_gelu_is_exact_where_the_checkpoint_says_so(tmp_path: Path) -> None:
     for activation in ("gelu", "gelu_new"):
         write_base_model(tmp_path / activation, activation=activation)
         model = build_classifier(tmp_path / activation, 3, 0.0)
-        outputs = model.backbone({"token_ids": [[2, 7, 9, 3]], "padding_mask": [[1] * 4], "segment_ids": [[0] * 4]})
+        ids = np.array([[2, 7, 9, 3]])
+        outputs = model.backbone({"token_ids": ids, "padding_mask": np.ones_like(ids), "segment_ids": 0 * ids})
         logits[activation] = np.asarray(outputs["pooled_output"])
     assert 0 < np.abs(logits["gelu"] - logits["gelu_new"]).max() < 1e-2
 

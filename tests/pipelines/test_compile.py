@@ -1,0 +1,206 @@
+"""The compiled pipeline: the same bytes each time, no loose ends, and an image that holds what its bodies import."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.utils import canonicalize_name
+
+from components.base.errors import TextgateError
+from components.base.settings import Settings, load
+from pipelines.compile import compile_pipeline, pipeline_arguments
+from pipelines.lint import check, find_faults, read_spec, step_names
+from pipelines.local.launch import QUIET
+
+ROOT = Path(__file__).parents[2]
+FIRST_STEPS = {"resolve", "fetch", "validate", "tokenize", "finetune", "quantize", "evaluate", "gate", "register"}
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return load(ROOT / "configs" / "brand-sentiment.yaml")
+
+
+@pytest.fixture(scope="module")
+def compiled(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
+    compile_pipeline(settings, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pipeline(compiled: Path) -> dict[str, Any]:
+    return yaml.load(compiled.read_text(), yaml.CSafeLoader)
+
+
+def test_same_settings_give_the_same_bytes(settings: Settings, compiled: Path, tmp_path: Path) -> None:
+    compile_pipeline(settings, tmp_path / "again.yaml")
+    assert (tmp_path / "again.yaml").read_bytes() == compiled.read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["again.yaml"]
+
+
+def test_arguments_are_what_the_pipeline_declares(settings: Settings, compiled: Path) -> None:
+    arguments = pipeline_arguments(settings, "a-run")
+    assert arguments.keys() == set(read_spec(compiled).root.input_definitions.parameters)
+    assert all(isinstance(value, str) for value in arguments.values())
+    assert json.loads(arguments["lineage"])["run_name"] == "a-run"
+
+
+def test_modes_decide_where_the_pipeline_ends(settings: Settings, compiled: Path, tmp_path: Path) -> None:
+    assert {"canary", "promote", "deploy"} < step_names(read_spec(compiled))
+    for promote, deploy, last in (("auto", "manual", {"canary", "promote"}), ("manual", "manual", set())):
+        modes = {"promote": {"mode": promote}, "deploy": {"mode": deploy}}
+        compile_pipeline(Settings.model_validate(settings.model_dump() | modes), tmp_path / "pipeline.yaml")
+        steps = {re.sub(r"-\d+$", "", step) for step in step_names(check(tmp_path / "pipeline.yaml"))}
+        assert steps == {*FIRST_STEPS, "record", "close", *last}
+
+
+def test_steps_that_act_are_not_cached(compiled: Path) -> None:
+    spec = read_spec(compiled)
+    cached = {
+        key
+        for graph in (spec.root, *spec.components.values())
+        for key, task in graph.dag.tasks.items()
+        if key in step_names(spec) and task.caching_options.enable_cache
+    }
+    assert cached == {"fetch", "validate", "tokenize", "finetune", "quantize", "evaluate"}
+
+
+def test_compiled_pipeline_has_no_faults(compiled: Path) -> None:
+    assert list(find_faults(check(compiled))) == []
+
+
+def _drop_component(pipeline: dict[str, Any]) -> None:
+    del pipeline["components"]["comp-gate"]
+
+
+def _drop_executor(pipeline: dict[str, Any]) -> None:
+    del pipeline["deploymentSpec"]["executors"]["exec-gate"]
+
+
+def _drop_image(pipeline: dict[str, Any]) -> None:
+    del pipeline["deploymentSpec"]["executors"]["exec-gate"]["container"]["image"]
+
+
+def _install(pipeline: dict[str, Any]) -> None:
+    command = pipeline["deploymentSpec"]["executors"]["exec-gate"]["container"]["command"]
+    command[2] = "python3 -m pip install --quiet kfp && " + command[2]
+
+
+def _dangling_producer(pipeline: dict[str, Any]) -> None:
+    fetch = pipeline["components"]["comp-steps"]["dag"]["tasks"]["fetch"]
+    fetch["inputs"]["parameters"]["data_md5"]["taskOutputParameter"]["producerTask"] = "nobody"
+
+
+def _dangling_output(pipeline: dict[str, Any]) -> None:
+    validate = pipeline["components"]["comp-steps"]["dag"]["tasks"]["validate"]
+    validate["inputs"]["artifacts"]["tables"]["taskOutputArtifact"]["outputArtifactKey"] = "chairs"
+
+
+def _dangling_input(pipeline: dict[str, Any]) -> None:
+    validate = pipeline["components"]["comp-steps"]["dag"]["tasks"]["validate"]
+    validate["inputs"]["parameters"]["settings"]["componentInputParameter"] = "gone"
+
+
+def _dangling_order(pipeline: dict[str, Any]) -> None:
+    pipeline["components"]["comp-steps"]["dag"]["tasks"]["fetch"]["dependentTasks"] = ["nobody"]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (_drop_component, "there is no component comp-gate"),
+        (_drop_executor, "comp-gate: there is no executor exec-gate"),
+        (_drop_image, "exec-gate: has no container image"),
+        (_install, "exec-gate: installs packages at run time"),
+        (_dangling_producer, "comp-steps.fetch: data_md5 comes from the task nobody"),
+        (_dangling_output, "comp-steps.validate: tables comes from the output chairs of fetch"),
+        (_dangling_input, "comp-steps.validate: settings comes from the input gone"),
+        (_dangling_order, "comp-steps.fetch: waits for the task nobody"),
+    ],
+)
+def test_each_loose_end_is_named(
+    pipeline: dict[str, Any], tmp_path: Path, break_it: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    broken = copy.deepcopy(pipeline)
+    break_it(broken)
+    path = tmp_path / "broken.yaml"
+    path.write_text(json.dumps(broken))
+    with pytest.raises(TextgateError) as refused:
+        check(path)
+    assert said in str(refused.value) and str(path) in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 2 or break_it is _drop_component
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2]", "a: {b", "root: {dags: {}}"])
+def test_what_is_no_compiled_pipeline_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "other.yaml").write_text(content)
+    with pytest.raises(TextgateError, match="is not a compiled pipeline"):
+        check(tmp_path / "other.yaml")
+
+
+def test_bodies_import_what_the_image_holds(pipeline: dict[str, Any]) -> None:
+    held = {*_copied(), *sys.stdlib_module_names, "kfp"}
+    bodies = {name: one["container"]["command"][3] for name, one in pipeline["deploymentSpec"]["executors"].items()}
+    assert len(bodies) == len([one for one in pipeline["components"].values() if "executorLabel" in one])
+    for name, body in bodies.items():
+        assert set(_imports(ast.parse(body))) <= held, name
+
+
+def test_copied_code_imports_what_the_image_holds() -> None:
+    locked = re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "infra/image/pipeline-cpu.lock").read_text(), re.MULTILINE)
+    packages = {canonicalize_name(name) for name in locked}
+    distributions = packages_distributions()
+    for file in (file for package in _copied() for file in sorted((ROOT / package).rglob("*.py"))):
+        for module in set(_imports(ast.parse(file.read_text()))) - _copied() - sys.stdlib_module_names:
+            providers = {canonicalize_name(name) for name in distributions.get(module, [])}
+            assert providers & packages, f"{file.relative_to(ROOT)} imports {module}, which the image does not have"
+
+
+def test_image_is_as_quiet_as_a_local_run() -> None:
+    instructions = _instructions()
+    env = dict(pair.split("=", 1) for line in instructions if line.startswith("ENV ") for pair in line.split()[1:])
+    assert env.items() >= QUIET.items()
+    assert not any("DONTWRITEBYTECODE" in line for line in instructions)
+
+
+def test_files_that_the_image_copies_reach_the_build() -> None:
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignore
+    kept = [line.removeprefix("!") for line in ignore if line.startswith("!")]
+    for source in _sources():
+        assert any(Path(source).match(pattern) for pattern in kept), source
+        assert (ROOT / source).exists(), source
+
+
+def _instructions() -> list[str]:
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    return re.sub(r"\\\n\s*", "", text).splitlines()
+
+
+def _sources() -> list[str]:
+    copies = [line.split()[1:] for line in _instructions() if line.startswith("COPY ") and "--from" not in line]
+    return [source for *sources, _ in copies for source in sources]
+
+
+def _copied() -> set[str]:
+    """The packages of this repository in the image."""
+    return {source for source in _sources() if (ROOT / source).is_dir()}
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.partition(".")[0]

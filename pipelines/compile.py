@@ -12,6 +12,7 @@ from components.base.files import canonical_json, sha256_text, write_text
 from components.base.settings import Settings, step_sections
 from pipelines.data.version import read_version
 from pipelines.finetune import build
+from pipelines.lint import check
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,6 +24,7 @@ def compile_pipeline(settings: Settings, path: Path) -> None:
     try:
         pipeline = build(settings.promote.mode == "auto", settings.deploy.mode == "auto")
         compiler.Compiler().compile(pipeline, str(beside))
+        check(beside)
         write_text(path, beside.read_text(encoding="utf-8"))
     finally:
         beside.unlink(missing_ok=True)

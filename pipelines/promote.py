@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from components.promote.promote import promote
 def promote_version(settings: Settings, version: str, reason: str) -> None:
     """Raises TextgateError, with champion and alias unmoved, where the version was compared with another champion, has
     no passed verdict, or its server does not answer as it should."""
+    if not re.fullmatch(r"[1-9]\d*", version):
+        raise TextgateError(f"a version is a whole number from 1, as MLflow shows it; got {version!r}")
     run = RunStep(name=settings.name, log=settings.promote.log)
     tags = registry.version_tags(settings.name, version)
     with tempfile.TemporaryDirectory() as folder:

@@ -91,6 +91,10 @@ class TrainingSettings(Section):
             raise ValueError("bucket_lengths must grow from each to the next")
         return self
 
+    def bucket_for(self, length: int) -> int:
+        """The shortest bucket that holds `length` tokens."""
+        return next(bucket for bucket in self.bucket_lengths if bucket >= length)
+
 
 class QuantizationSettings(Section):
     """int8 is taken when, on validation rows, it agrees with float this often and loses at most this much accuracy."""
@@ -280,10 +284,15 @@ def _override(raw: dict[str, Any], override: str) -> None:
         raise TextgateError(f"--set takes section.key=value, got {override!r}")
     *parents, last = key.split(".")
     for parent in parents:
-        raw = raw.setdefault(parent, {})
+        if raw.get(parent) is None:
+            raw[parent] = {}
+        raw = raw[parent]
         if not isinstance(raw, dict):
             raise TextgateError(f"--set {override}: {parent} is a value, not a section")
-    raw[last] = yaml.safe_load(value)
+    try:
+        raw[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise TextgateError(f"--set {override}: the value is not YAML: {error}") from None
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:

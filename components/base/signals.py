@@ -12,7 +12,7 @@ from types import FrameType
 
 @contextmanager
 def unwinding_on_terminate() -> Iterator[None]:
-    """SIGTERM would end this process on the spot and leave its children behind: let it unwind instead."""
+    """SIGTERM and SIGHUP would end this process on the spot and leave its children behind: let it unwind instead."""
 
     def unwind(number: int, _: FrameType | None) -> None:
         sys.exit(128 + number)
@@ -20,8 +20,9 @@ def unwinding_on_terminate() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, unwind)
+    before = {number: signal.signal(number, unwind) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

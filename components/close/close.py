@@ -15,7 +15,7 @@ def close(run: RunStep, job_id: str, state: str, message: str = "", step: str = 
     """Ends the job's MLflow run, made first where the pipeline failed before it was opened.
 
     `step` and `message` say what failed where no step reported it itself. A tracking server that does not answer costs
-    a line on the screen and nothing else, for the pipeline has ended already.
+    a line in the log and nothing else, for the pipeline has ended already.
     """
     failed = STATUS.get(state) != "FINISHED"
     tags = {"textgate.state": state.lower()}

@@ -31,7 +31,11 @@ def build_classifier(base_model: Path, labels: int, dropout: float) -> keras.Mod
         raise TextgateError(
             f"the base model is of type {config.get('model_type')!r}; supported: {', '.join(SUPPORTED)}"
         )
-    backbone = keras_hub.models.BertBackbone.from_preset(str(base_model), dropout=dropout)
+    try:
+        backbone = keras_hub.models.BertBackbone.from_preset(str(base_model), dropout=dropout)
+    except Exception as error:
+        said = str(error).strip().partition("\n")[0]
+        raise TextgateError(f"the base model's weights cannot be read as {config['model_type']}: {said}") from error
     activation = config.get("hidden_act", "gelu")
     if activation == "gelu":
         for layer in backbone.transformer_layers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from components.base.errors import TextgateError
 from components.base.files import new_folder, read_json, write_json
 from components.base.settings import TrainingSettings
 from components.finetune.batches import read_rows
@@ -24,6 +25,13 @@ def finetune(encoded: Path, base_model: Path, settings: TrainingSettings, checkp
     labels = read_json(encoded / "labels.json")
     train = read_rows(encoded / "train.arrow", settings.max_train_rows)
     validation = read_rows(encoded / "validation.arrow", settings.max_validation_rows)
+    longest = max(len(tokens) for rows in (train, validation) for tokens in rows.tokens)
+    places = read_json(base_model / "config.json")["max_position_embeddings"]
+    if settings.bucket_for(longest) > places:
+        raise TextgateError(
+            f"texts of up to {longest} tokens need more positions than the base model's {places};"
+            " lower tokenization.max_length, or give training.bucket_lengths one that fits"
+        )
     model = build_classifier(base_model, len(labels), settings.dropout)
     pad = read_json(base_model / "config.json").get("pad_token_id") or 0
     trainer = Trainer(model, settings, pad)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
+from components.base.errors import TextgateError
 from components.base.settings import Settings, load
 from pipelines.cli.options import DEFAULT_CONFIG
 
@@ -30,14 +32,20 @@ QUESTIONS = (
 @click.option("--seed", type=int, help="Default: one higher than the highest seed that a finished run took.")
 def command(full: bool, seed: int | None) -> None:
     """Run everything once on the default data, serve the model and ask it three questions."""
+    from components.canary.process import ServerFailedError
     from pipelines.local.launch import run_locally
     from pipelines.local.screen import Screen
     from pipelines.local.summary import show
 
-    settings = load(DEFAULT_CONFIG, [*(() if full else PART), f"training.seed={seed or next_seed()}"])
+    settings = load(DEFAULT_CONFIG, [*(() if full else PART), f"training.seed={next_seed() if seed is None else seed}"])
     with Screen(settings) as screen:
         run = run_locally(settings, screen.watch)
-    show(run, settings, answers=ask(settings))
+    try:
+        answers = ask(settings)
+    except ServerFailedError as error:
+        show(run, settings, again="make demo")
+        raise TextgateError(f"the server could not be asked: {error}") from None
+    show(run, settings, answers=answers, again="make demo")
 
 
 def next_seed() -> int:
@@ -75,5 +83,5 @@ def ask(settings: Settings) -> Table | None:
         table.add_column(column)
     for answer in answers:
         label, probability = answer.ranking[0]
-        table.add_row(answer.text, label, f"{probability:.3f}")
+        table.add_row(answer.text, escape(label), f"{probability:.3f}")
     return table

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from components.base.errors import TextgateError
-from components.base.settings import Settings, load
+from components.base.settings import Settings, from_json, load
 from pipelines.cli.options import DEFAULT_CONFIG, set_option
 
 
@@ -21,22 +21,24 @@ def command(config: Path | None, overrides: tuple[str, ...], reuse: str | None, 
 
     A refusal by validation, gate or canary is a result and exits 0; a step that fails exits 1.
     """
-    from pipelines.local.folder import find_run
+    from pipelines.local.folder import STEPS, find_run
     from pipelines.local.launch import run_locally
     from pipelines.local.screen import Screen
     from pipelines.local.summary import show
 
     if first and not reuse:
         raise TextgateError("--from goes with --reuse RUN")
+    if first and first not in STEPS:
+        raise TextgateError(f"--from takes one of {', '.join(STEPS)}, got {first!r}")
     earlier = find_run(reuse) if reuse else None
     if earlier and not config:
         if overrides:
             raise TextgateError(
                 "--set with --reuse needs --config: the settings of the earlier run are taken as they are"
             )
-        settings = Settings.model_validate_json((earlier.folder / "settings.json").read_text(encoding="utf-8"))
+        settings = from_json(Settings, (earlier.folder / "settings.json").read_text(encoding="utf-8"))
     else:
         settings = load(config or DEFAULT_CONFIG, list(overrides))
     with Screen(settings) as screen:
         run = run_locally(settings, screen.watch, earlier, first)
-    show(run, settings)
+    show(run, settings, options=f" --config {config}" if config and config != DEFAULT_CONFIG else "")

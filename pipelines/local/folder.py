@@ -35,17 +35,17 @@ STEPS = [
 
 @dataclass
 class Step:
-    """`state` is running, done, reused or failed."""
+    """`state` is running, done, reused or failed; `key` names the cache entry of a reused step."""
 
     name: str
     state: str = "running"
     seconds: float = 0.0
-    message: str = ""
+    key: str = ""
 
 
 @dataclass
 class Run:
-    """`state` is running, finished, failed or interrupted; `outcome` is what the record step was told."""
+    """`state` is running, finished, failed or interrupted; `outcome` is what the record step gave."""
 
     folder: Path
     state: str = "running"
@@ -71,10 +71,10 @@ class Run:
         """Where an artifact of a step lies, in this run or in the one it was reused from."""
         for path in self.folder.glob(f"tasks/*/{step}*/{name}"):
             return path
-        for entry in self.folder.glob("cache/*.json"):
-            found = _artifacts(entry).get(name)
-            if found and found.parent.name == step and found.exists():
-                return found
+        known = self.step(step)
+        if known and known.key:
+            for entry in self.folder.glob(f"cache/{known.key}*.json"):
+                return _artifacts(entry).get(name)
         return None
 
     def report(self, step: str, artifact: str, file: str) -> Any:
@@ -107,8 +107,6 @@ def find_run(run_id: str) -> Run:
 
 def take_over(old: Run, new: Run, first: str) -> list[str]:
     """Lets `new` reuse what the steps of `old` before `first` wrote; returns their names."""
-    if first and first not in STEPS:
-        raise TextgateError(f"--from takes one of {', '.join(STEPS)}, got {first!r}")
     kept = STEPS[: STEPS.index(first)] if first else STEPS
     taken = []
     for entry in sorted(old.folder.glob("cache/*.json")):

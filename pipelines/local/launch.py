@@ -24,7 +24,7 @@ from pipelines.local.folder import Run, Step, new_run, take_over
 
 STARTED = re.compile(r"Executing task '([a-z-]+?)(?:-\d+)?'")
 ENDED = re.compile(r"Task '([a-z-]+?)(?:-\d+)?' finished with status (\w+)")
-REUSED = re.compile(r"Task ([a-z-]+?)(?:-\d+)? cache hit")
+REUSED = re.compile(r"Task ([a-z-]+?)(?:-\d+)? cache hit \(key=(\w+)")
 JOB_ID = re.compile(r'"job_id": "([^"]+)"')
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = {
@@ -59,7 +59,7 @@ def run_locally(settings: Settings, watch: Watcher, reuse: Run | None = None, fi
         _check_steps(run, settings)
     except BaseException as error:
         run.state = "failed" if isinstance(error, Exception) else "interrupted"
-        run.failure = run.failure or str(error) or "interrupted"
+        run.failure = run.failure or (str(error) if isinstance(error, Exception) else "interrupted")
         raise
     finally:
         run.seconds = round(time.time() - (run.folder / "settings.json").stat().st_mtime, 1)
@@ -119,7 +119,7 @@ class Follower:
         elif found := ENDED.search(line):
             self._end(found[1], "done" if found[2] == "SUCCESS" else "failed")
         elif found := REUSED.search(line):
-            self.run.steps.append(Step(found[1], "reused"))
+            self.run.steps.append(Step(found[1], "reused", key=found[2]))
             self.watch(self.run.steps[-1], "")
         elif not self.run.job_id and (found := JOB_ID.search(line)):
             self.run.job_id = found[1]
@@ -161,7 +161,7 @@ def _close_tracked(run: Run) -> None:
     name = read_json(run.folder / "settings.json")["name"]
     try:
         if run_id := tracking.find_run(name, run.job_id):
-            tracking.close_run(run_id, "KILLED", {"textgate.state": "INTERRUPTED"})
+            tracking.close_run(run_id, "KILLED", {"textgate.state": "interrupted"})
     except TextgateError as error:
         print(f"textgate: the tracked run stays open: {error}", file=sys.stderr)
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from components.base.settings import Settings
@@ -45,7 +46,7 @@ class Screen:
     def watch(self, step: Step, progress: str) -> None:
         if step.state == "running":
             if self.status:
-                self.status.update(f"{step.name} {progress}")
+                self.status.update(f"{step.name} {escape(progress)}")
             return
         seconds = "" if step.state == "reused" else f"{step.seconds:6.1f} s"
         self.console.print(f"  {MARKS[step.state]} {step.name:<9} {seconds}")

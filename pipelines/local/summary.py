@@ -22,9 +22,12 @@ OUTCOMES = {
 }
 
 
-def show(run: Run, settings: Settings, console: Console | None = None, answers: Table | None = None) -> None:
-    """Steps, metrics, the gate's rules, the model, where everything lies, and what to type next."""
-    console = console or Console(highlight=False)
+def show(run: Run, settings: Settings, answers: Table | None = None, options: str = "", again: str = "") -> None:
+    """Steps, metrics, the gate's rules, the model, where everything lies, and what to type next.
+
+    `options` are those that the next commands need to mean the same config, `again` is what tries another seed.
+    """
+    console = Console(highlight=False)
     outcome = run.outcome
     console.print(f"\n[bold]{run.id}[/]: {OUTCOMES.get(outcome, outcome)} in {run.seconds:.0f} s")
     console.print("  ".join(_step(run, step.name) for step in run.steps))
@@ -39,20 +42,28 @@ def show(run: Run, settings: Settings, console: Console | None = None, answers: 
         if not check["passed"]:
             found = f"canary: {check['check']}: {check['observed']} (expected {check['expected']})"
             console.print(f"  [red]✗[/] {escape(found)}")
-    console.print(_model(settings))
+    held = _aliases(settings)
+    named = ", ".join(f"{alias} → version {version}" for alias, version in sorted(held.items())) or "no version yet"
+    console.print(f"[bold]model[/] {settings.name}: {named}")
     if answers:
         console.print(answers)
     for name, place in _places(run):
-        console.print(f"[bold]{name}[/] {place}", soft_wrap=True)
+        console.print(f"[bold]{name}[/] {escape(place)}", soft_wrap=True)
     console.print("[bold]next[/]")
-    for line in next_commands(run, settings, outcome):
+    for line in next_commands(run, settings, held.get("challenger", ""), options, again):
         console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
 def _step(run: Run, name: str) -> str:
     step = run.step(name)
     assert step
-    return f"{name} [cyan]reused[/]" if step.state == "reused" else f"{name} [bold]{step.seconds:.1f}[/] s"
+    refused = {"refused-by-validation": "validate", "refused-by-gate": "gate", "unchanged": "gate"}
+    verdict = ""
+    if name in {"validate", "gate", "canary"}:
+        failed = refused.get(run.outcome, "canary") == name and run.outcome != "registered"
+        verdict = " [red]refused[/]" if failed else " [green]passed[/]"
+    time = "[cyan]reused[/]" if step.state == "reused" else f"[bold]{step.seconds:.1f}[/] s"
+    return f"{name} {time}{verdict}"
 
 
 def _metrics(run: Run, evaluation: dict[str, Any]) -> Table:
@@ -85,17 +96,16 @@ def _rules(verdict: dict[str, Any]) -> Table:
     for rule in verdict["rules"]:
         observed = rule["observed"]
         mark = "[green]✓[/]" if rule["passed"] else "[red]✗[/]"
-        table.add_row(mark, rule["rule"], f"{observed:.4f}" if isinstance(observed, float) else observed, rule["limit"])
-    table.caption, table.caption_justify = verdict["summary"], "left"
+        shown = f"{observed:.4f}" if isinstance(observed, float) else observed
+        table.add_row(mark, escape(rule["rule"]), shown, rule["limit"])
+    table.caption, table.caption_justify = escape(verdict["summary"]), "left"
     return table
 
 
-def _model(settings: Settings) -> str:
+def _aliases(settings: Settings) -> dict[str, str]:
     from components.base.registry import aliases
 
-    held = aliases(settings.name)
-    named = ", ".join(f"{alias} → version {version}" for alias, version in sorted(held.items())) or "no version yet"
-    return f"[bold]model[/] {settings.name}: {named}"
+    return aliases(settings.name)
 
 
 def _places(run: Run) -> list[tuple[str, str]]:
@@ -110,13 +120,13 @@ def _places(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def next_commands(run: Run, settings: Settings, outcome: str) -> list[str]:
+def next_commands(run: Run, settings: Settings, challenger: str, options: str, again: str) -> list[str]:
     """Three commands worth typing after this outcome, with the program named as it was called."""
     textgate = sys.argv[0] if Path(sys.argv[0]).name == "textgate" else "textgate"
-    serve, predict = f"{textgate} serve", f'{textgate} predict "the battery died after a day"'
-    another_seed = f"{textgate} run --set training.seed={settings.training.seed + 1}"
-    if outcome == "registered" and settings.promote.mode == "manual":
-        return [f"{textgate} promote {settings.name} VERSION", serve, predict]
-    if outcome.startswith("refused"):
+    serve, predict = f"{textgate} serve{options}", f'{textgate} predict "the battery died after a day"'
+    another_seed = again or f"{textgate} run{options} --set training.seed={settings.training.seed + 1}"
+    if run.outcome == "registered" and settings.promote.mode == "manual":
+        return [f"{textgate} promote {settings.name} {challenger}{options}", serve, predict]
+    if run.outcome.startswith("refused"):
         return [f"less {run.folder / 'log.txt'}", another_seed, f"{textgate} run --reuse {run.id}"]
     return [serve, predict, another_seed]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from components.base.errors import TextgateError
 from pipelines.cli import COMMANDS, cli
 
 
@@ -25,6 +26,14 @@ def test_help_imports_nothing_heavy() -> None:
     heavy = ["tensorflow", "mlflow", "kfp", "pandas", "numpy", "pydantic", "great_expectations", "transformers", "rich"]
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_misspelt_step_is_refused_before_a_run_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTGATE_HOME", str(tmp_path))
+    result = CliRunner().invoke(cli, ["run", "--reuse", "x", "--from", "fine-tune"])
+    assert isinstance(result.exception, TextgateError)
+    assert "'fine-tune'" in str(result.exception) and "finetune" in str(result.exception)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_known_fault_is_one_line_and_debug_shows_where(tmp_path: Path) -> None:

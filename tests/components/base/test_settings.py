@@ -67,6 +67,8 @@ def test_overrides_are_checked_like_the_file(tmp_path: Path) -> None:
     assert load(path, ["training.seed=7", "promote.mode=auto"]).training.seed == 7
     with pytest.raises(TextgateError, match=r"training\.sed: unknown key"):
         load(path, ["training.sed=7"])
+    with pytest.raises(TextgateError, match="not YAML"):
+        load(path, ["data.remotes=[s3://bucket"])
     with pytest.raises(TextgateError, match="section.key=value"):
         load(path, ["training.seed"])
 

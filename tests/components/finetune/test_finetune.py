@@ -125,6 +125,28 @@ def test_gelu_is_exact_where_the_checkpoint_says_so(tmp_path: Path) -> None:
     assert 0 < np.abs(logits["gelu"] - logits["gelu_new"]).max() < 1e-2
 
 
+def test_texts_longer_than_the_model_has_positions_are_refused(inputs: Path, tmp_path: Path) -> None:
+    from components.base.files import read_json, write_json
+
+    base = tmp_path / "base_model"
+    write_base_model(base)
+    write_json(base / "config.json", {**read_json(base / "config.json"), "max_position_embeddings": 10})
+    code = SCRIPT.replace('folder / "base_model"', "Path(sys.argv[4])")
+    command = [sys.executable, "-c", code, str(inputs), SETTINGS.model_dump_json(), str(tmp_path / "out"), str(base)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "more positions than the base model's 10" in done.stderr
+
+
+def test_a_damaged_weights_file_is_refused(tmp_path: Path) -> None:
+    from components.finetune.classifier import build_classifier
+
+    base = tmp_path / "base_model"
+    write_base_model(base)
+    (base / "model.safetensors").write_bytes(b"not safetensors")
+    with pytest.raises(TextgateError, match="weights cannot be read as bert"):
+        build_classifier(base, 3, 0.0)
+
+
 def test_unknown_architecture_and_activation_are_refused_by_name(tmp_path: Path) -> None:
     from components.base.files import read_json, write_json
     from components.finetune.classifier import build_classifier

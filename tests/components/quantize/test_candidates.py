@@ -39,3 +39,20 @@ def test_temperature_undoes_overconfidence() -> None:
     truth = np.array([rng.choice(3, p=row) for row in chances])
     assert fit_temperature(logits, truth) == pytest.approx(1.0, abs=0.1)
     assert fit_temperature(logits * 4, truth) == pytest.approx(4.0, abs=0.4)
+
+
+def test_other_answers_are_refused_even_where_no_accuracy_is_lost() -> None:
+    truth = np.zeros(100, dtype=int)
+    reference, logits = np.eye(3)[np.ones(100, dtype=int)], np.eye(3)[np.full(100, 2)]
+    figures = compare(logits, reference, truth, 300)
+    assert figures["accuracy_drop"] == 0
+    assert "agrees with float on 0.0000" in judge(figures, LIMITS)
+    assert judge(compare(reference, reference, truth, 300), LIMITS) == ""
+
+
+def test_lost_accuracy_is_refused_even_where_most_answers_agree() -> None:
+    reference, truth = logits_with(0)
+    logits, _ = logits_with(2)
+    assert "loses 0.0200 accuracy" in judge(
+        compare(logits, reference, truth, 300), LIMITS.model_copy(update={"min_agreement": 0.5})
+    )

@@ -102,7 +102,10 @@ def find_run(run_id: str) -> Run:
         names = ", ".join(path.name for path in latest[-3:]) or "none"
         raise TextgateError(f"there is no run {run_id!r} in {home() / 'runs'}; the latest are: {names}")
     content = read_json(folder / "run.json")
-    return Run(**{**content, "folder": folder, "steps": [Step(**step) for step in content["steps"]]})
+    try:
+        return Run(**{**content, "folder": folder, "steps": [Step(**step) for step in content["steps"]]})
+    except (TypeError, KeyError):
+        raise TextgateError(f"{folder} was written by another version of textgate; start a new run") from None
 
 
 def take_over(old: Run, new: Run, first: str) -> list[str]:

@@ -66,6 +66,14 @@ def test_an_unknown_run_names_the_latest() -> None:
     assert find_run(known.id).id == known.id
 
 
+def test_a_run_of_another_version_is_refused(tmp_path: Path) -> None:
+    run = new_run(make_settings())
+    content = json.loads((run.folder / "run.json").read_text())
+    (run.folder / "run.json").write_text(json.dumps({**content, "mood": "odd"}))
+    with pytest.raises(TextgateError, match="another version"):
+        find_run(run.id)
+
+
 def test_only_what_lies_before_the_step_is_taken_over(tmp_path: Path) -> None:
     old, new = new_run(make_settings()), new_run(make_settings())
     for step in ("fetch", "tokenize", "finetune"):

@@ -149,7 +149,6 @@ class PromoteSettings(Section):
 
 class DeploySettings(Section):
     mode: Literal["auto", "manual"] = "manual"
-    target: Literal["local"] = "local"
 
 
 class ServeSettings(Section):

@@ -21,12 +21,10 @@ def promote(
     *,
     why: str,
     who: str = "",
-    verdict_digest: str = "",
 ) -> Entry:
     """Makes `version` the champion if `expected_champion` (empty for none) still is; gives the log's entry.
 
-    `verdict_digest`, where given, must be the one that the version is tagged with. Promoting the champion again writes
-    no entry. Raises LostRace when another promotion was first, and TextgateError where the champion is not the expected
+    Promoting the champion again writes no entry. Raises LostRace when another promotion was first, and TextgateError where the champion is not the expected
     one or the version has no verdict that passed; in either case nothing was changed.
     """
     log = open_log(run)
@@ -46,7 +44,7 @@ def promote(
         version=version,
         previous_version=champion,
         bundle_digest=tags.get(registry.BUNDLE_DIGEST, ""),
-        verdict_digest=_passed_verdict(run.name, version, tags, verdict_digest),
+        verdict_digest=_passed_verdict(run.name, version, tags),
         who=who or _me(),
         why=why,
     )
@@ -85,16 +83,11 @@ def _follow(run: RunStep, log: PromotionLog) -> None:
         done = head
 
 
-def _passed_verdict(name: str, version: str, tags: dict[str, str], expected: str) -> str:
+def _passed_verdict(name: str, version: str, tags: dict[str, str]) -> str:
     """The digest of the version's verdict, read again from its run. Raises TextgateError unless it passed."""
     tagged = tags.get(registry.VERDICT_DIGEST, "")
     if not tagged or not tags.get(registry.BUNDLE_DIGEST):
         raise TextgateError(f"version {version} of {name} has no verdict: no run of the pipeline registered it")
-    if expected and expected != tagged:
-        raise TextgateError(
-            f"version {version} of {name} is tagged with the verdict {tagged[:12]}, not with {expected[:12]};"
-            " somebody registered it again: run the pipeline again"
-        )
     content = tracking.read_file(tags.get(registry.RUN_ID, ""), "verdict/verdict.json")
     if content is None or hashlib.sha256(content).hexdigest() != tagged:
         state = "is gone" if content is None else "was changed"

@@ -99,13 +99,6 @@ def test_a_verdict_that_was_changed_or_removed_is_refused(workspace: Path, regis
     assert open_log(RUN).head() is None
 
 
-def test_another_verdict_than_the_expected_is_refused(two: tuple[str, str]) -> None:
-    with pytest.raises(TextgateError, match="not with 000000000000"):
-        promote(RUN, two[1], two[0], why="better", verdict_digest="0" * 64)
-    expected = registry.version_tags("tiny", two[1])["textgate.verdict_digest"]
-    assert promote(RUN, two[1], two[0], why="better", verdict_digest=expected).version == two[1]
-
-
 def test_a_version_without_a_verdict_is_refused(two: tuple[str, str]) -> None:
     connect().delete_model_version_tag("tiny", two[1], "textgate.verdict_digest")
     with pytest.raises(TextgateError, match="version 2 of tiny has no verdict"):

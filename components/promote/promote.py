@@ -24,8 +24,8 @@ def promote(
 ) -> Entry:
     """Makes `version` the champion if `expected_champion` (empty for none) still is; gives the log's entry.
 
-    Promoting the champion again writes no entry. Raises LostRace when another promotion was first, and TextgateError where the champion is not the expected
-    one or the version has no verdict that passed; in either case nothing was changed.
+    Promoting the champion again writes no entry. Raises LostRace when another promotion was first, and TextgateError
+    where the champion is not the expected one or the version has no verdict that passed; then nothing was changed.
     """
     log = open_log(run)
     reconcile(run, log)

@@ -45,10 +45,10 @@ def evaluate(
     Raises TextgateError for an empty test split, a bundle whose bytes do not match its manifest, or a champion whose
     digest is not the pinned one.
     """
-    table = read_table(tables, "test", settings.columns)
+    table = read_table(tables, "test", settings.data)
     if not table.num_rows:
         raise TextgateError("the test split is empty; there is nothing to evaluate on")
-    texts, labels = table["text"].to_pylist(), settings.labels
+    texts, labels = table["text"].to_pylist(), settings.data.labels
     number = {label: index for index, label in enumerate(labels)}
     truth = np.array([number[label] for label in table["label"].to_pylist()])
     predictor = Predictor(bundle)
@@ -98,7 +98,7 @@ def _champion(
     else:
         predictor = Predictor(champion.bundle)
         theirs = _predict(predictor, texts, predictor.labels, number, "champion")
-    labels, options = settings.labels, settings.options
+    labels, options = settings.data.labels, settings.options
     return {
         "version": champion.version,
         "digest": champion.digest,

@@ -12,12 +12,13 @@ def model_card(settings: QuantizeStep, summary: dict[str, Any]) -> str:
     chosen = summary["candidates"][summary["chosen"]]
     return f"""# {settings.name}
 
-Classifies a text as one of: {", ".join(settings.labels)}.
+Classifies a text as one of: {", ".join(settings.data.labels)}.
 
 - Precision: {summary["chosen"]} ({summary["why"]}).
 - Accuracy on {summary["rows"]} validation rows: {chosen["accuracy"]:.4f}.
 - Agreement with its float parent on them: {chosen["agreement"]:.4f}.
-- Texts longer than {settings.max_length} tokens are cut on the right. Temperature {summary["temperature"]}.
+- Texts longer than {settings.tokenization.max_length} tokens are cut on the right.
+- Temperature {summary["temperature"]}.
 - Intended for texts like those it was trained on;
   the evaluation and the verdict that let it pass stand in the registry.
 """

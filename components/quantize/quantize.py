@@ -39,15 +39,15 @@ def quantize(checkpoint: Path, tables: Path, settings: QuantizeStep, bundle: Pat
         finally:
             shutil.rmtree(work)
         shutil.copyfile(tokenizer, folder / TOKENIZER)
-        write_json(folder / CANARY, _examples(texts, logits[chosen], truth, settings.labels))
+        write_json(folder / CANARY, _examples(texts, logits[chosen], truth, settings.data.labels))
         summary = {"chosen": chosen, "why": why, "candidates": figures, "temperature": temperature, "rows": len(texts)}
         write_text(folder / CARD, model_card(settings, summary))
         write_manifest(
             folder,
             name=settings.name,
             task="single-label",
-            labels=settings.labels,
-            max_length=settings.max_length,
+            labels=settings.data.labels,
+            max_length=settings.tokenization.max_length,
             temperature=temperature,
             precision=chosen,
             versions={name: importlib.metadata.version(name) for name in RECORDED_VERSIONS},
@@ -57,13 +57,13 @@ def quantize(checkpoint: Path, tables: Path, settings: QuantizeStep, bundle: Pat
 
 
 def _validation_rows(tables: Path, settings: QuantizeStep) -> tuple[list[str], np.ndarray]:
-    table = read_table(tables, "validation", settings.columns)
+    table = read_table(tables, "validation", settings.data)
     most = settings.limits.max_rows
     if most and most < table.num_rows:
         table = table.take(np.sort(np.random.default_rng(0).permutation(table.num_rows)[:most]))
     if not table.num_rows:
         raise TextgateError("the validation split is empty; quantize needs rows to compare and calibrate on")
-    number = {label: index for index, label in enumerate(settings.labels)}
+    number = {label: index for index, label in enumerate(settings.data.labels)}
     return table["text"].to_pylist(), np.array([number[label] for label in table["label"].to_pylist()])
 
 
@@ -76,7 +76,9 @@ def _score_candidates(
         path = work / f"{precision}.onnx"
         make_candidate(precision, source, path)
         progress = Progress(f"scoring {precision}", len(texts), "texts")
-        logits[precision] = Scorer(path, tokenizer, settings.max_length).logits(texts, progress=progress.advance)
+        logits[precision] = Scorer(path, tokenizer, settings.tokenization.max_length).logits(
+            texts, progress=progress.advance
+        )
         entry = compare(logits[precision], logits["float32"], truth, path.stat().st_size)
         why = "" if precision == "float32" else judge(entry, settings.limits)
         figures[precision] = {**entry, "sha256": sha256_file(path), "within_limits": not why, "why": why}

@@ -76,19 +76,19 @@ def tokenize(tables: Path, base_model: Path, settings: TokenizeStep, encoded: Pa
     The test split is only measured: it is encoded where the bundle is evaluated. Raises TextgateError when the base
     model has no readable tokenizer.json, a split has no rows, or a label is not in the config.
     """
-    encoder = Encoder(base_model, settings.max_length, settings.labels)
+    encoder = Encoder(base_model, settings.options.max_length, settings.data.labels)
     with new_folder(encoded) as folder:
         health = {}
         for split in SPLITS:
-            table = read_table(tables, split, settings.columns)
+            table = read_table(tables, split, settings.data)
             if not table.num_rows:
                 raise TextgateError(f"{table_path(tables, split).name} has no rows")
             batches = _with_progress(encoder.batches(table, split), split, table.num_rows)
             if split in ENCODED_SPLITS:
                 batches = _written(batches, folder / f"{split}.arrow")
-            health[split] = _health(batches, settings.max_length)
+            health[split] = _health(batches, settings.options.max_length)
         write_json(folder / "health.json", health)
-        write_json(folder / "labels.json", settings.labels)
+        write_json(folder / "labels.json", settings.data.labels)
 
 
 def _with_progress(batches: Iterator[EncodedBatch], split: str, rows: int) -> Iterator[EncodedBatch]:

@@ -43,16 +43,16 @@ class Split:
 
 def measure_split(tables: Path, split: str, settings: ValidateStep) -> Split:
     try:
-        table = read_table(tables, split, settings.columns)
+        table = read_table(tables, split, settings.data)
         table.validate(full=True)
     except (TextgateError, pa.ArrowException, KeyError) as error:
-        return _unreadable(tables, split, settings.columns, error)
+        return _unreadable(tables, split, settings.data.columns, error)
     texts, labels = table["text"].to_pylist(), table["label"].to_pylist()
     ids = pd.Series(table["id"].to_pylist(), dtype=object)
     digests = [sha256_text(normal) if (normal := normalise(text)) else None for text in texts]
     counts = Counter(labels)
-    of_label = pd.Series([counts[label] if label in settings.labels else None for label in labels], dtype=float)
-    shown = _shown_labels(counts, settings.labels)
+    of_label = pd.Series([counts[label] if label in settings.data.labels else None for label in labels], dtype=float)
+    shown = _shown_labels(counts, settings.data.labels)
     rows = pd.DataFrame(
         {
             "row": (named := _shown_ids(ids)),

@@ -139,7 +139,7 @@ def _encoding_damage(most: int) -> Rule:
 
 
 def _label_rules(settings: ValidateStep) -> list[Rule]:
-    labels, least = settings.labels, settings.limits.min_rows_per_label
+    labels, least = settings.data.labels, settings.limits.min_rows_per_label
     shown = [escape(label) for label in labels]
     return [
         _row_rule(

@@ -27,7 +27,7 @@ def validate(tables: Path, settings: ValidateStep, report: Path) -> bool:
             "passed": not failures,
             "failures": failures,
             "checks": [_check(batch, rule, passed) for batch in checked for rule in batch.rules],
-            "profile": {split.name: profile(split, settings.labels) for split in splits},
+            "profile": {split.name: profile(split, settings.data.labels) for split in splits},
         }
         write_json(folder / "validation.json", verdict)
     return not failures

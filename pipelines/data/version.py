@@ -1,10 +1,11 @@
-"""The DVC version of the data: what `data.dvc` names, what the cache holds, and committing to it."""
+"""The DVC version of a data folder: what its DVC file names, what the cache holds, and committing to it."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,22 @@ from components.base.errors import TextgateError
 from components.base.files import write_text
 
 VERSION_FILE = "data.dvc"
-CACHE = ".dvc/cache"
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A folder that DVC tracks, `data/` beside its `data.dvc`, in a DVC project."""
+
+    version_file: Path
+    project: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.version_file.with_suffix("")
+
+    @property
+    def cache(self) -> Path:
+        return self.project / ".dvc/cache"
 
 
 class Version(NamedTuple):
@@ -24,6 +40,17 @@ class Version(NamedTuple):
     md5: str
     size: int
     nfiles: int
+
+
+def tracked(version_file: Path) -> Tracked:
+    """The file itself need not be there yet. Raises TextgateError where it lies in no DVC project."""
+    version_file = version_file.absolute()
+    if version_file.suffix != ".dvc":
+        raise TextgateError(f"{version_file} is not the name of a DVC file; data.version must end in .dvc")
+    for folder in version_file.parents:
+        if (folder / ".dvc").is_dir():
+            return Tracked(version_file, folder)
+    raise TextgateError(f"{version_file.parent} is in no DVC project; run `dvc init` in the repository first")
 
 
 def find_project(start: Path) -> Path:
@@ -53,8 +80,9 @@ def read_version(path: Path) -> Version:
 
 
 def write_version(path: Path, version: Version) -> None:
-    fields = f"- md5: {version.md5}\n  size: {version.size}\n  nfiles: {version.nfiles}\n  hash: md5\n  path: data\n"
-    write_text(path, "outs:\n" + fields)
+    """The DVC file of the folder that has its name without the ending."""
+    fields = {**version._asdict(), "hash": "md5", "path": path.stem}
+    write_text(path, yaml.safe_dump({"outs": [fields]}, sort_keys=False))
 
 
 def folder_version(folder: Path) -> Version:
@@ -62,9 +90,8 @@ def folder_version(folder: Path) -> Version:
     return Version(md5, sum((folder / entry.relpath).stat().st_size for entry in entries), len(entries))
 
 
-def is_cached(project: Path, md5: str) -> bool:
+def is_cached(cache: Path, md5: str) -> bool:
     """Whether DVC's cache holds the tree and each file that it lists, whole."""
-    cache = project / CACHE
     if not _is_whole(cache, md5):
         return False
     entries = parse_tree((cache / object_key(md5)).read_bytes())
@@ -76,20 +103,19 @@ def _is_whole(cache: Path, md5: str) -> bool:
     return path.is_file() and md5_file(path) == md5.removesuffix(DIR_SUFFIX)
 
 
-def commit_version(project: Path) -> None:
-    """Puts data/ into DVC's cache, so that `dvc status` is clean. Raises TextgateError with what DVC said.
+def commit_version(data: Tracked) -> None:
+    """Puts the folder into DVC's cache, so that `dvc status` is clean. Raises TextgateError with what DVC said.
 
     A damaged object is taken out first: DVC trusts whatever is read-only in its cache.
     """
-    cache = project / CACHE
-    md5, entries = hash_folder(project / "data")
+    md5, entries = hash_folder(data.folder)
     for name in (md5, *(entry.md5 for entry in entries)):
-        if not _is_whole(cache, name):
-            (cache / object_key(name)).unlink(missing_ok=True)
+        if not _is_whole(data.cache, name):
+            (data.cache / object_key(name)).unlink(missing_ok=True)
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "commit", "-f", "-q", VERSION_FILE],
-        cwd=project,
+        [sys.executable, "-m", "dvc", "commit", "-f", "-q", data.version_file.name],
+        cwd=data.version_file.parent,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -98,4 +124,4 @@ def commit_version(project: Path) -> None:
     )
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split()) or f"exit status {done.returncode}"
-        raise TextgateError(f"data/ is built, but `dvc commit` in {project} failed: {said}")
+        raise TextgateError(f"{data.folder} is built, but `dvc commit` failed: {said}")

@@ -10,7 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.base.errors import TextgateError
-from components.base.settings import Columns, EvaluateStep, EvaluationSettings, QuantizationSettings, QuantizeStep
+from components.base.settings import (
+    DataSchema,
+    EvaluateStep,
+    EvaluationSettings,
+    QuantizationSettings,
+    QuantizeStep,
+    TokenizationSettings,
+)
 from components.evaluate.evaluate import Champion, evaluate
 from components.quantize.quantize import quantize
 from serving.bundle import digest, load_manifest, verify
@@ -18,13 +25,16 @@ from tests.tiny_checkpoint import write_checkpoint
 from tests.tiny_project import LABELS, make_rows, split_rows, write_tables
 
 STEP = EvaluateStep(
-    name="tiny", columns=Columns(), labels=LABELS, options=EvaluationSettings(bootstrap_samples=200, timing_rows=5)
+    name="tiny", data=DataSchema(labels=LABELS), options=EvaluationSettings(bootstrap_samples=200, timing_rows=5)
 )
 
 
 def quantize_step(**limits: Any) -> QuantizeStep:
     return QuantizeStep(
-        name="tiny", columns=Columns(), labels=LABELS, max_length=24, limits=QuantizationSettings(**limits)
+        name="tiny",
+        data=DataSchema(labels=LABELS),
+        tokenization=TokenizationSettings(max_length=24),
+        limits=QuantizationSettings(**limits),
     )
 
 

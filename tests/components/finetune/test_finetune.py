@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 
 from components.base.errors import TextgateError
-from components.base.settings import Columns, TokenizeStep, TrainingSettings
+from components.base.settings import DataSchema, TokenizationSettings, TokenizeStep, TrainingSettings
 from components.tokenize.tokenize import tokenize
 from tests.tiny_project import LABELS, make_rows, split_rows, write_base_model, write_tables
 
@@ -34,7 +34,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finetune")
     write_tables(folder / "tables", split_rows(make_rows(240)))
     write_base_model(folder / "base_model")
-    step = TokenizeStep(columns=Columns(), labels=LABELS, max_length=24)
+    step = TokenizeStep(data=DataSchema(labels=LABELS), options=TokenizationSettings(max_length=24))
     tokenize(folder / "tables", folder / "base_model", step, folder / "encoded")
     return folder
 

@@ -10,13 +10,16 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from components.base.errors import TextgateError
-from components.base.settings import Columns, TokenizeStep
+from components.base.settings import Columns, DataSchema, TokenizationSettings, TokenizeStep
 from components.tokenize.component import tokenize as component
 from components.tokenize.tokenize import tokenize
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad", "very", "##ly", "!"]
 PAD, UNK, CLS, SEP, GOOD, BAD, VERY, LY, MARK = range(len(WORDS))
-SETTINGS = TokenizeStep(columns=Columns(text="tweet"), labels=["negative", "positive"], max_length=8)
+SETTINGS = TokenizeStep(
+    data=DataSchema(columns=Columns(text="tweet"), labels=["negative", "positive"]),
+    options=TokenizationSettings(max_length=8),
+)
 ROWS = {
     "train": [
         ("a", "Very good!", "positive"),

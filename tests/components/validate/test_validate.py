@@ -17,14 +17,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.base.settings import Columns, ValidateStep, ValidationSettings
+from components.base.settings import Columns, DataSchema, ValidateStep, ValidationSettings
 from components.validate.component import validate as component
 from components.validate.validate import validate
 
 LIMITS = ValidationSettings(
     min_rows={"train": 8, "validation": 4, "test": 4}, min_rows_per_label=2, max_label_share=0.7, max_text_length=60
 )
-SETTINGS = ValidateStep(columns=Columns(id="key", text="tweet", label="mood"), labels=["bad", "good"], limits=LIMITS)
+SETTINGS = ValidateStep(
+    name="tiny",
+    data=DataSchema(columns=Columns(id="key", text="tweet", label="mood"), labels=["bad", "good"]),
+    limits=LIMITS,
+)
 CANARY = "the wren sings at noon"
 
 Row = tuple[str | None, str | None, str | None]
@@ -233,7 +237,7 @@ def test_a_file_that_cannot_be_used_is_a_verdict(reports) -> None:
 def test_a_column_that_cannot_be_used_is_a_verdict(reports) -> None:
     train, validation, test = reports(faulty_columns)["failures"]
     assert re.match(r"train: train\.parquet cannot be used: .*UTF8", train)
-    assert re.match(r"validation: validation\.parquet cannot be used: .*list", validation)
+    assert re.match(r"validation: validation\.parquet: the column mood holds list", validation)
     assert test == "test: 0 rows, fewer than 4 (validation.min_rows)"
     observed = {check["check"]: check["observed"] for check in reports(faulty_columns)["checks"]}
     assert (observed["train: columns"], observed["train: rows"]) == (["id", "text", "label"], 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.base.files import sha256_file
-from pipelines.data import source
+from pipelines.data.default import source
 from tests.pipelines.data.clones import clone
 
 Corpus = Callable[[list[tuple[str, str, bytes]]], Path]

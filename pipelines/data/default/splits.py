@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from components.base.settings import SPLITS
 from components.base.tables import table_path
-from pipelines.data.clean import Row
+from pipelines.data.default.clean import Row
 
 SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("confidence", pa.float64())])
 TENTHS = ("train",) * 8 + ("validation", "test")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from components.base.errors import TextgateError
-from pipelines.data import source
-from pipelines.data.source import find_corpus, read_corpus
+from pipelines.data.default import source
+from pipelines.data.default.source import find_corpus, read_corpus
 
 
 def test_another_corpus_is_refused(corpus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,11 @@ from components.base.files import digest_files, sha256_text
 from components.base.settings import SPLITS
 from components.base.text import normalise
 from pipelines.cli.data import command
-from pipelines.data import splits
-from pipelines.data.clean import clean
-from pipelines.data.importing import import_data
-from pipelines.data.source import read_corpus
-from pipelines.data.version import CACHE, folder_version, read_version
+from pipelines.data.default import splits
+from pipelines.data.default.clean import clean
+from pipelines.data.default.importing import import_data
+from pipelines.data.default.source import read_corpus
+from pipelines.data.version import folder_version, read_version
 from tests.pipelines.data.clones import ROOT, clone, dvc
 from tests.pipelines.data.conftest import Corpus
 
@@ -145,14 +145,14 @@ def test_an_interrupted_write_leaves_the_old_data(
 def test_a_lost_or_damaged_cache_is_filled_again(project: Path, corpus: Corpus) -> None:
     corpus(ROWS)
     import_data(project, pin=True)
-    objects = sorted(path for path in (project / CACHE).rglob("*") if path.is_file())
-    content = digest_files(project / CACHE)
+    objects = sorted(path for path in (project / ".dvc/cache").rglob("*") if path.is_file())
+    content = digest_files(project / ".dvc/cache")
     objects[0].unlink()
     objects[1].chmod(0o644)
     objects[1].write_bytes(b"")
     objects[1].chmod(0o444)
     assert import_data(project).counts is None
-    assert digest_files(project / CACHE) == content
+    assert digest_files(project / ".dvc/cache") == content
 
 
 def test_the_command_names_what_is_wrong(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

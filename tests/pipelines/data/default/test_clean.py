@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from pipelines.data.clean import clean, unescape
-from pipelines.data.source import SourceRow
+from pipelines.data.default.clean import clean, unescape
+from pipelines.data.default.source import SourceRow
 
 
 def row(text: bytes, label: str = "neutral", confidence: float | None = None) -> SourceRow:

@@ -10,15 +10,17 @@ import pyarrow as pa
 from components.base.errors import TextgateError
 from components.base.files import new_folder
 from components.base.locks import locked
-from pipelines.data.clean import Counts, Row, clean
-from pipelines.data.source import find_corpus, read_corpus
-from pipelines.data.splits import write_splits
+from pipelines.data.default.clean import Counts, Row, clean
+from pipelines.data.default.source import find_corpus, read_corpus
+from pipelines.data.default.splits import write_splits
 from pipelines.data.version import (
     VERSION_FILE,
+    Tracked,
     commit_version,
     folder_version,
     is_cached,
     read_version,
+    tracked,
     write_version,
 )
 
@@ -40,26 +42,25 @@ def import_data(project: Path, force: bool = False, pin: bool = False) -> Import
     TextgateError, with data/ untouched, where the corpus is absent or another, where data/ holds something that would
     be lost, or where the built version is not the one that data.dvc names.
     """
-    if not (project / ".dvc").is_dir():
-        raise TextgateError(f"{project} has no .dvc folder; go to a clone of the project or name it with --project")
+    data = tracked(project / VERSION_FILE)
     with locked(project / ".dvc/tmp/textgate-import.lock"):
         wanted = None if pin else read_version(project / VERSION_FILE).md5
-        if _standing(project, wanted, force) != wanted or wanted is None:
-            return _build(project, wanted)
-        if not is_cached(project, wanted):
-            commit_version(project)
+        if _standing(data, wanted, force) != wanted or wanted is None:
+            return _build(data, wanted)
+        if not is_cached(data.cache, wanted):
+            commit_version(data)
         return Imported(wanted)
 
 
-def _standing(project: Path, wanted: str | None, force: bool) -> str | None:
+def _standing(tracked_data: Tracked, wanted: str | None, force: bool) -> str | None:
     """The version of data/ as it stands, None where there is none; refuses where replacing it would lose it."""
-    data = project / "data"
+    data = tracked_data.folder
     if data.is_symlink() or (data.exists() and not data.is_dir()):
         raise TextgateError(f"{data} is not a plain folder; move it away")
     if not data.exists() or not any(data.iterdir()):
         return None
     found = folder_version(data).md5
-    if found != wanted and not force and not is_cached(project, found):
+    if found != wanted and not force and not is_cached(tracked_data.cache, found):
         raise TextgateError(
             f"{data} would be lost: its version is {found}, which is neither the one in {VERSION_FILE} nor in DVC's"
             " cache; move it away, or replace it with --force"
@@ -67,18 +68,18 @@ def _standing(project: Path, wanted: str | None, force: bool) -> str | None:
     return found
 
 
-def _build(project: Path, wanted: str | None) -> Imported:
+def _build(data: Tracked, wanted: str | None) -> Imported:
     rows, counts = clean(read_corpus(find_corpus()))
-    with new_folder(project / "data") as folder:
+    with new_folder(data.folder) as folder:
         write_splits(rows, folder)
         built = folder_version(folder)
         if wanted and built.md5 != wanted:
             raise TextgateError(
-                f"the data came out as {built.md5}, but {project / VERSION_FILE} names {wanted}; data/ is as it was."
+                f"the data came out as {built.md5}, but {data.version_file} names {wanted}; data/ is as it was."
                 f" The version is made with the locked packages (pyarrow here: {pa.__version__}): run `make setup`,"
                 " or, where the cleaning was changed on purpose, pin the new version with --pin"
             )
     if wanted is None:
-        write_version(project / VERSION_FILE, built)
-    commit_version(project)
+        write_version(data.version_file, built)
+    commit_version(data)
     return Imported(built.md5, counts, tuple(rows))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from components.base.files import sha256_text
 from components.base.text import normalise
-from pipelines.data.encoding import Unrepairable, repair
-from pipelines.data.source import SourceRow
+from pipelines.data.default.encoding import Unrepairable, repair
+from pipelines.data.default.source import SourceRow
 
 ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);")
 ID_LENGTH = 16

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.data.encoding import Unrepairable, damage, repair
-from pipelines.data.source import find_corpus, read_corpus
+from pipelines.data.default.encoding import Unrepairable, damage, repair
+from pipelines.data.default.source import find_corpus, read_corpus
 
 
 @pytest.mark.parametrize(

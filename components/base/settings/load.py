@@ -1,0 +1,111 @@
+"""Settings from a config file, or a step's part of them from JSON; refused before anything runs where wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from components.base.errors import TextgateError
+from components.base.settings.faults import explain
+from components.base.settings.section import Section
+from components.base.settings.settings import Settings
+from components.base.settings.validation import SuiteExpectation
+
+StepSettings = TypeVar("StepSettings", bound=Section)
+
+
+def from_json(kind: type[StepSettings], text: str) -> StepSettings:
+    """Raises TextgateError naming the key, the value and what is allowed."""
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise TextgateError(explain(error, f"the settings of {kind.__name__}", kind)) from None
+
+
+def load(path: Path, overrides: list[str] | None = None) -> Settings:
+    """Reads a config file; `overrides` are `section.key=value`, the value in YAML.
+
+    Relative paths in the file are made absolute against its folder. Raises TextgateError naming the file, the key's
+    path, the value and what is allowed.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TextgateError(f"the config file {path} does not exist") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise TextgateError(f"the config file {path} cannot be read: {error}") from None
+    if not isinstance(raw, dict):
+        raise TextgateError(f"the config file {path} must hold keys and values at its top level")
+    for override in overrides or []:
+        _override(raw, override)
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        raise TextgateError(explain(error, str(path), Settings)) from None
+    return _anchored(settings, path.resolve().parent)
+
+
+def read_suite(settings: Settings) -> list[SuiteExpectation]:
+    """The expectations of the file validation.suite; none where it names no file.
+
+    Raises TextgateError naming the file and what is wrong in it.
+    """
+    if not settings.validation.suite:
+        return []
+    path = Path(settings.validation.suite)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        expectations = content["expectations"]
+        known = [{key: item[key] for key in SuiteExpectation.model_fields if key in item} for item in expectations]
+        return [SuiteExpectation.model_validate(item) for item in known]
+    except OSError as error:
+        raise TextgateError(f"the suite {path} (validation.suite) cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        raise TextgateError(explain(error, f"the suite {path} (validation.suite)", SuiteExpectation)) from None
+    except (ValueError, KeyError, TypeError):
+        raise TextgateError(
+            f"the suite {path} (validation.suite) is not a Great Expectations suite in JSON: an object whose"
+            ' "expectations" is a list of {"type", "kwargs", "meta"}'
+        ) from None
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise TextgateError(f"--set takes section.key=value, got {override!r}")
+    *parents, last = key.split(".")
+    for parent in parents:
+        if raw.get(parent) is None:
+            raw[parent] = {}
+        raw = raw[parent]
+        if not isinstance(raw, dict):
+            raise TextgateError(f"--set {override}: {parent} is a value, not a section")
+    try:
+        raw[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise TextgateError(f"--set {override}: the value is not YAML: {error}") from None
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    def anchor(reference: str) -> str:
+        return reference if "://" in reference or not reference else str((folder / reference).resolve())
+
+    def at(section: Section, *keys: str) -> Section:
+        return section.model_copy(update={key: anchor(getattr(section, key)) for key in keys})
+
+    data = at(settings.data, "version").model_copy(
+        update={"remotes": [anchor(remote) for remote in settings.data.remotes]}
+    )
+    return settings.model_copy(
+        update={
+            "data": data,
+            "s3": at(settings.s3, "ca_bundle"),
+            "validation": at(settings.validation, "suite"),
+            "base_model": at(settings.base_model, "reference"),
+            "promote": at(settings.promote, "log"),
+        }
+    )

@@ -1,0 +1,55 @@
+"""The whole of a config."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+
+from components.base.settings.data import DataSettings
+from components.base.settings.release import (
+    CanarySettings,
+    DeploySettings,
+    EvaluationSettings,
+    GateSettings,
+    PromoteSettings,
+    QuantizationSettings,
+    ServeSettings,
+)
+from components.base.settings.section import Name, Section
+from components.base.settings.storage import S3Settings
+from components.base.settings.training import BaseModelSettings, TokenizationSettings, TrainingSettings
+from components.base.settings.validation import ValidationSettings
+
+
+class Settings(Section):
+    name: Name
+    data: DataSettings
+    s3: S3Settings = S3Settings()
+    validation: ValidationSettings = ValidationSettings()
+    base_model: BaseModelSettings
+    tokenization: TokenizationSettings = TokenizationSettings()
+    training: TrainingSettings = TrainingSettings()
+    quantization: QuantizationSettings = QuantizationSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    gate: GateSettings = GateSettings()
+    canary: CanarySettings = CanarySettings()
+    promote: PromoteSettings = PromoteSettings()
+    deploy: DeploySettings = DeploySettings()
+    serve: ServeSettings = ServeSettings()
+
+    @model_validator(mode="after")
+    def sections_fit(self) -> Self:
+        if self.tokenization.max_length > self.training.bucket_lengths[-1]:
+            raise ValueError(
+                f"tokenization.max_length {self.tokenization.max_length} is longer than the last of"
+                f" training.bucket_lengths, {self.training.bucket_lengths[-1]}"
+            )
+        if self.data.task in ("text-pair", "token-tags") and self.tokenization.truncation in ("head_tail", "chunk"):
+            raise ValueError(
+                f"tokenization.truncation {self.tokenization.truncation} is not for the task {self.data.task};"
+                " use head or tail"
+            )
+        if self.deploy.mode == "auto" and self.promote.mode == "manual":
+            raise ValueError("deploy.mode auto needs promote.mode auto: only a champion is deployed")
+        return self

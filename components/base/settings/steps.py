@@ -1,0 +1,71 @@
+"""What each step may see of the settings: the part of another step can change without this one running again."""
+
+from __future__ import annotations
+
+from components.base.settings.data import DataSchema
+from components.base.settings.release import EvaluationSettings, QuantizationSettings
+from components.base.settings.section import Name, Section
+from components.base.settings.settings import Settings
+from components.base.settings.storage import S3Settings
+from components.base.settings.training import TokenizationSettings
+from components.base.settings.validation import SuiteExpectation, ValidationSettings
+
+
+class RunStep(Section):
+    """For the steps that talk to the registry: whose model, in which log."""
+
+    name: Name
+    log: str = ""
+    s3: S3Settings = S3Settings()
+
+
+class FetchStep(Section):
+    remotes: list[str]
+    base_model: str
+    s3: S3Settings = S3Settings()
+
+
+class ValidateStep(Section):
+    """`name` is the model whose champion's data is the reference; `suite` is what the file limits.suite holds."""
+
+    name: Name
+    data: DataSchema
+    limits: ValidationSettings
+    suite: list[SuiteExpectation] = []
+
+
+class TokenizeStep(Section):
+    data: DataSchema
+    options: TokenizationSettings
+
+
+class QuantizeStep(Section):
+    name: Name
+    data: DataSchema
+    tokenization: TokenizationSettings
+    limits: QuantizationSettings
+
+
+class EvaluateStep(Section):
+    name: Name
+    data: DataSchema
+    options: EvaluationSettings
+
+
+def step_sections(settings: Settings, suite: list[SuiteExpectation]) -> dict[str, str]:
+    """Each step's own part, as one line of JSON; `suite` is the content of the file validation.suite."""
+    name, data, s3 = settings.name, settings.data.for_steps(), settings.s3
+    sections: dict[str, Section] = {
+        "run": RunStep(name=name, log=settings.promote.log, s3=s3),
+        "fetch": FetchStep(remotes=settings.data.remotes, base_model=settings.base_model.reference, s3=s3),
+        "validate": ValidateStep(name=name, data=data, limits=settings.validation, suite=suite),
+        "tokenize": TokenizeStep(data=data, options=settings.tokenization),
+        "finetune": settings.training,
+        "quantize": QuantizeStep(
+            name=name, data=data, tokenization=settings.tokenization, limits=settings.quantization
+        ),
+        "evaluate": EvaluateStep(name=name, data=data, options=settings.evaluation),
+        "gate": settings.gate,
+        "canary": settings.canary,
+    }
+    return {step: section.model_dump_json() for step, section in sections.items()}

@@ -1,0 +1,21 @@
+"""How S3 is reached. Credentials never stand here: boto3 finds them in its own environment variables."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from components.base.settings.section import Section
+
+
+class S3Settings(Section):
+    """For every s3:// reference of the config.
+
+    `endpoint` and `region` empty leave it to the environment (AWS_ENDPOINT_URL_S3, AWS_DEFAULT_REGION). `ca_bundle` is
+    a PEM file with the certificates to trust, relative to the config file. `checksums` is botocore's mode for the
+    checksums of requests and answers; when_required is for servers that do not know the newer ones.
+    """
+
+    endpoint: str = ""
+    region: str = ""
+    ca_bundle: str = ""
+    checksums: Literal["when_supported", "when_required"] = "when_supported"

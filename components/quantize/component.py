@@ -7,6 +7,7 @@ from components.base.image import COMPONENT
 def quantize(
     checkpoint: dsl.Input[dsl.Model],
     tables: dsl.Input[dsl.Dataset],
+    validation: dsl.Input[dsl.Artifact],
     settings: str,
     bundle: dsl.Output[dsl.Model],
     report: dsl.Output[dsl.Artifact],
@@ -21,4 +22,5 @@ def quantize(
         from components.quantize.quantize import quantize
 
         step = from_json(QuantizeStep, settings)
-        quantize(Path(checkpoint.path), Path(tables.path), step, Path(bundle.path), Path(report.path))
+        profile = Path(validation.path) / "profile.json"
+        quantize(Path(checkpoint.path), Path(tables.path), profile, step, Path(bundle.path), Path(report.path))

@@ -17,15 +17,18 @@ from components.base.tables import read_table
 from components.quantize.calibration import fit_temperature
 from components.quantize.candidates import choose, compare, judge, make_candidate
 from components.quantize.card import model_card
-from serving.bundle import CANARY, CARD, MODEL, TOKENIZER, write_manifest
+from serving.bundle import CANARY, CARD, MODEL, PROFILE, TOKENIZER, write_manifest
 from serving.predictor import Scorer
 
 EXAMPLES_PER_LABEL = 2
 RECORDED_VERSIONS = ("onnxruntime", "tokenizers", "numpy")
 
 
-def quantize(checkpoint: Path, tables: Path, settings: QuantizeStep, bundle: Path, report: Path) -> None:
-    """Writes the bundle and `quantization.json`. Raises TextgateError when validation holds no usable row."""
+def quantize(checkpoint: Path, tables: Path, profile: Path, settings: QuantizeStep, bundle: Path, report: Path) -> None:
+    """Writes the bundle and `quantization.json`; `profile` is the file that describes the training data.
+
+    Raises TextgateError when validation holds no usable row.
+    """
     texts, truth = _validation_rows(tables, settings)
     tokenizer = checkpoint / "hf" / TOKENIZER
     with new_folder(bundle) as folder:
@@ -39,6 +42,7 @@ def quantize(checkpoint: Path, tables: Path, settings: QuantizeStep, bundle: Pat
         finally:
             shutil.rmtree(work)
         shutil.copyfile(tokenizer, folder / TOKENIZER)
+        shutil.copyfile(profile, folder / PROFILE)
         write_json(folder / CANARY, _examples(texts, logits[chosen], truth, settings.data.labels))
         summary = {"chosen": chosen, "why": why, "candidates": figures, "temperature": temperature, "rows": len(texts)}
         write_text(folder / CARD, model_card(settings, summary))

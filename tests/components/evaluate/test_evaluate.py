@@ -42,8 +42,17 @@ def quantize_step(**limits: Any) -> QuantizeStep:
 def folder(tmp_path: Path) -> Path:
     write_tables(tmp_path / "tables", split_rows(make_rows(200)))
     write_checkpoint(tmp_path / "checkpoint")
-    quantize(tmp_path / "checkpoint", tmp_path / "tables", quantize_step(), tmp_path / "bundle", tmp_path / "report")
+    (tmp_path / "profile.json").write_text("{}")
+    make_bundle(tmp_path, "checkpoint", "bundle", quantize_step())
     return tmp_path
+
+
+def make_bundle(folder: Path, checkpoint: str, bundle: str, step: QuantizeStep) -> dict[str, Any]:
+    """Gives the report of the choice."""
+    report = folder / f"{bundle}-report"
+    quantize(folder / checkpoint, folder / "tables", folder / "profile.json", step, folder / bundle, report)
+    content: dict[str, Any] = json.loads((report / "quantization.json").read_text())
+    return content
 
 
 def run(folder: Path, champion: Champion | None = None, bundle: str = "bundle") -> dict[str, Any]:
@@ -55,7 +64,7 @@ def run(folder: Path, champion: Champion | None = None, bundle: str = "bundle") 
 
 def test_the_bundle_is_whole_and_its_choice_is_reported(folder: Path) -> None:
     manifest = verify(folder / "bundle")
-    report = json.loads((folder / "report" / "quantization.json").read_text())
+    report = json.loads((folder / "bundle-report" / "quantization.json").read_text())
     assert manifest.precision == report["chosen"]
     assert manifest.temperature == report["temperature"]
     assert manifest.files["model.onnx"] == report["candidates"][report["chosen"]]["sha256"]
@@ -64,14 +73,13 @@ def test_the_bundle_is_whole_and_its_choice_is_reported(folder: Path) -> None:
 
 
 def test_the_same_inputs_give_the_same_digest(folder: Path) -> None:
-    quantize(folder / "checkpoint", folder / "tables", quantize_step(), folder / "again", folder / "report2")
+    make_bundle(folder, "checkpoint", "again", quantize_step())
     assert digest(folder / "again") == digest(folder / "bundle")
 
 
 def test_float_is_served_where_int8_is_outside_the_limits(folder: Path) -> None:
     step = quantize_step(max_accuracy_drop=0, min_agreement=1)
-    quantize(folder / "checkpoint", folder / "tables", step, folder / "strict", folder / "report2")
-    report = json.loads((folder / "report2" / "quantization.json").read_text())
+    report = make_bundle(folder, "checkpoint", "strict", step)
     exact = report["candidates"]["int8"]["agreement"] == 1 and report["candidates"]["int8"]["accuracy_drop"] <= 0
     assert report["candidates"]["int8"]["max_logit_difference"] > 0
     assert load_manifest(folder / "strict").precision == ("int8" if exact else "float32")
@@ -103,7 +111,7 @@ def test_a_corrupted_bundle_is_refused_by_name(folder: Path, name: str) -> None:
 
 def test_champion_is_scored_on_the_same_rows_and_swapping_turns_the_sign(folder: Path) -> None:
     write_checkpoint(folder / "other", seed=4)
-    quantize(folder / "other", folder / "tables", quantize_step(), folder / "champion", folder / "report2")
+    make_bundle(folder, "other", "champion", quantize_step())
     mine, theirs = folder / "bundle", folder / "champion"
     up = run(folder, Champion("3", digest(theirs), theirs))
     down = run(folder, Champion("4", digest(mine), mine), bundle="champion")

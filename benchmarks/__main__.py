@@ -1,0 +1,66 @@
+"""`make bench NAME=x`: runs benchmarks/x/, prints its figures and writes benchmarks/out/x.json."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import benchmarks
+from benchmarks.harness import Figure, machine
+from components.base.errors import TextgateError
+from components.base.files import write_json
+
+OUT = Path(__file__).parent / "out"
+
+
+def names() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.ispkg)
+
+
+def run(name: str, parts: list[str]) -> list[Figure]:
+    """The figures of every part of the benchmark (or of those named), in order; data sets lie in the folder DATA."""
+    package = importlib.import_module(f"benchmarks.{name}")
+    data = Path(os.environ["DATA"]) if os.environ.get("DATA") else None
+    figures = []
+    for part in package.PARTS:
+        if not parts or part in parts:
+            started = time.monotonic()
+            figures += importlib.import_module(f"benchmarks.{name}.{part}").figures(data)
+            print(f"{name}: {part} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    return figures
+
+
+def show(figures: list[Figure]) -> None:
+    table = Table("figure", "value", "unit", "must be", "holds", box=None, pad_edge=False, header_style="bold")
+    for figure in figures:
+        value = figure.value if isinstance(figure.value, str) else f"{figure.value:,.4g}"
+        holds = {True: "yes", False: "NO", None: ""}[figure.holds]
+        table.add_row(figure.what, value, figure.unit, figure.must, holds)
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+def main() -> None:
+    name, *parts = sys.argv[1:] or [""]
+    if name not in names():
+        sys.exit(f"NAME is one of: {', '.join(names())}")
+    try:
+        figures = run(name, parts)
+    except TextgateError as error:
+        sys.exit(f"{name}: {error}")
+    figures += [*machine(), Figure("taken", datetime.now(UTC).isoformat(timespec="seconds"), "")]
+    show(figures)
+    write_json(OUT / f"{name}.json", [figure._asdict() for figure in figures])
+    if any(figure.holds is False for figure in figures):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

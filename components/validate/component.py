@@ -4,7 +4,14 @@ from components.base.image import COMPONENT
 
 
 @dsl.component(**COMPONENT)
-def validate(tables: dsl.Input[dsl.Dataset], settings: str, report: dsl.Output[dsl.Artifact]) -> bool:
+def validate(
+    tables: dsl.Input[dsl.Dataset],
+    base_model: dsl.Input[dsl.Model],
+    champion_version: str,
+    champion_digest: str,
+    settings: str,
+    report: dsl.Output[dsl.Artifact],
+) -> bool:
     """Checks the tables against the config's limits; False is a verdict on the data, with its reasons in the report."""
     from pathlib import Path
 
@@ -12,6 +19,9 @@ def validate(tables: dsl.Input[dsl.Dataset], settings: str, report: dsl.Output[d
 
     with reported("validate"):
         from components.base.settings import ValidateStep, from_json
+        from components.validate.reference import champion_profile
         from components.validate.validate import validate
 
-        return validate(Path(tables.path), from_json(ValidateStep, settings), Path(report.path))
+        step = from_json(ValidateStep, settings)
+        reference = champion_profile(step.name, champion_version, champion_digest)
+        return validate(Path(tables.path), step, Path(report.path), Path(base_model.path), reference)

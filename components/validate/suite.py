@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +16,52 @@ from great_expectations.data_context.types.base import (
     ProgressBarsConfig,
 )
 
-from components.validate.rules import Batch
+from components.base.errors import TextgateError
+from components.validate.rules import WORST, Batch, Rule
 
 SITE = "data_docs"
 
-Passed = dict[tuple[str, str], bool]
+
+@dataclass(frozen=True)
+class Outcome:
+    """What Great Expectations found; `rows` names the first rows that are unexpected, where it goes row by row."""
+
+    passed: bool
+    unexpected: int | None
+    observed: float | None
+    rows: list[dict[str, str]]
 
 
-def run_suites(batches: list[Batch], site: Path) -> Passed:
-    """Writes Data Docs into `site`; gives whether each check passed, by batch and check."""
+Outcomes = dict[tuple[str, str], Outcome]
+
+
+def run_suites(batches: list[Batch], site: Path) -> Outcomes:
+    """Writes Data Docs into `site`; gives what became of each check, by batch and name.
+
+    Raises TextgateError for an expectation of the JSON suite that cannot be run.
+    """
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral", project_config=_project(site))
     source = context.data_sources.add_pandas("tables")
-    passed: Passed = {}
+    outcomes: Outcomes = {}
     for batch in batches:
+        if not batch.rules:
+            continue
         result = _checkpoint(context, source, batch).run(
             batch_parameters={"dataframe": batch.shown}, run_id=RunIdentifier(run_name=batch.name)
         )
         (validation,) = result.run_results.values()
+        rules = {rule.name: rule for rule in batch.rules}
         for check in validation.results:
-            passed[batch.name, _name(check)] = bool(check.success)
-    return passed
+            rule = rules[check.expectation_config.meta["check"]]
+            outcomes[batch.name, rule.name] = _outcome(check, batch, rule)
+    return outcomes
 
 
 def _checkpoint(context: Any, source: Any, batch: Batch) -> gx.Checkpoint:
     suite = gx.ExpectationSuite(name=batch.name)
     for rule in batch.rules:
-        rule.expectation.meta = {"check": rule.check}
+        rule.expectation.meta = {"check": rule.name}
         rule.expectation.description = rule.description(batch.rows)
         suite.add_expectation(rule.expectation)
     whole = source.add_dataframe_asset(batch.name).add_batch_definition_whole_dataframe("all rows")
@@ -49,8 +69,12 @@ def _checkpoint(context: Any, source: Any, batch: Batch) -> gx.Checkpoint:
     checkpoint = gx.Checkpoint(
         name=batch.name,
         validation_definitions=[context.validation_definitions.add(validation)],
-        actions=[UpdateDataDocsAction(name="docs", site_names=[SITE])],
-        result_format={"result_format": "SUMMARY", "unexpected_index_column_names": batch.row_names},
+        actions=[] if batch.private else [UpdateDataDocsAction(name="docs", site_names=[SITE])],
+        result_format={
+            "result_format": "SUMMARY",
+            "unexpected_index_column_names": batch.row_names,
+            "partial_unexpected_count": WORST,
+        },
     )
     return context.checkpoints.add(checkpoint)
 
@@ -70,9 +94,26 @@ def _project(site: Path) -> DataContextConfig:
     )
 
 
-def _name(check: Any) -> str:
-    """Raises RuntimeError for a rule that could not be evaluated: a fault of the suite, not of the data."""
-    name: str = check.expectation_config.meta["check"]
+def _outcome(check: Any, batch: Batch, rule: Rule) -> Outcome:
+    """Raises RuntimeError for a generated rule that could not be evaluated: a fault of the rules, not of the data."""
     if "'raised_exception': True" in str(check.exception_info):
-        raise RuntimeError(f"the check {name!r} could not be run: {check.exception_info}")
-    return name
+        said = _said(check.exception_info)
+        if rule.explain is None:
+            raise TextgateError(f"{rule.name} of validation.suite cannot be run on {batch.name}: {said}")
+        raise RuntimeError(f"the check {rule.name!r} could not be run: {check.exception_info}")
+    result = check.result or {}
+    observed = result.get("observed_value")
+    places = result.get("partial_unexpected_index_list") or []
+    return Outcome(
+        bool(check.success),
+        result.get("unexpected_count"),
+        float(observed) if isinstance(observed, int | float) else None,
+        [{name: str(place[name]) for name in batch.row_names if name in place} for place in places],
+    )
+
+
+def _said(information: dict[str, Any]) -> str:
+    """The message out of what Great Expectations wraps exceptions in."""
+    levels = [information, *(value for value in information.values() if isinstance(value, dict))]
+    messages = [level["exception_message"] for level in levels if level.get("exception_message")]
+    return " ".join(str(messages[0] if messages else information).split())[:300]

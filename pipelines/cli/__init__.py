@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
+from typing import Any
 
 import click
 
 COMMANDS = {
     "compile": "write the compiled pipeline of a config",
     "config": "check a config file",
-    "data": "build the data and its DVC version",
+    "data": "import, version and check the data",
     "demo": "run everything once on the default data, serve the model and ask it",
+    "init": "write a config for files of labelled texts",
     "predict": "ask the running server about texts",
     "promote": "canary, promote and deploy a registered version",
     "run": "run the pipeline on this machine",
@@ -22,23 +25,32 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Knows its commands by name and help; importing one is left until it is called."""
+    """Knows its commands by name and help; importing one is left until it is called.
+
+    `lazy` maps names to helps; the command `name` is the attribute `command` of the module `name` in `package` (with
+    a _ at its end where the name alone is a word of Python).
+    """
+
+    def __init__(self, *args: Any, lazy: dict[str, str], package: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy, self.package = lazy, package
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self.lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.lazy:
             return None
-        command: click.Command = importlib.import_module(f"pipelines.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = importlib.import_module(f"{self.package}.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(self.lazy.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=COMMANDS, package=__name__, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show stack traces.")
 @click.version_option(package_name="textgate")
 def cli(debug: bool) -> None:

@@ -21,9 +21,17 @@ COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": 
 @click.option("--host", required=True, metavar="URL", help="The Kubeflow Pipelines API.")
 @click.option("--namespace", default="", help="Yours, where Kubeflow serves several users.")
 @click.option("--experiment", default="", help="Made where it is missing.  [default: the config's name]")
+@click.option("--unchecked", is_flag=True, help="Do not ask the remotes for the data (only the cluster reaches them).")
 @click.option("--watch", is_flag=True, help="Follow the run; exit with 0 only if it succeeds.")
 def command(
-    *, config: Path, overrides: tuple[str, ...], host: str, namespace: str, experiment: str, watch: bool
+    *,
+    config: Path,
+    overrides: tuple[str, ...],
+    host: str,
+    namespace: str,
+    experiment: str,
+    unchecked: bool,
+    watch: bool,
 ) -> None:
     """Compile the pipeline, upload it and run it on a Kubeflow cluster.
 
@@ -32,10 +40,13 @@ def command(
     """
     from components.base.image import IMAGE
     from pipelines.cluster import Cluster, check_settings, submit
+    from pipelines.data.remote import check_remotes
 
     console = Console(highlight=False, soft_wrap=True)
     settings = load(config, list(overrides))
     check_settings(settings)
+    if not unchecked:
+        check_remotes(settings, f" --config {config}")
     cluster = Cluster(host, namespace)
     run = submit(settings, cluster, experiment)
     known = "uploaded" if run.uploaded else "which was there already"

@@ -1,17 +1,27 @@
-"""The DVC version of a data folder: what its DVC file names, what the cache holds, and committing to it."""
+"""The DVC version of a data folder: what its DVC file names, what the cache lacks of it, and committing to it."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from components.base.dvc_tree import DIR_SUFFIX, hash_folder, is_tree_hash, md5_file, object_key, parse_tree
+from components.base.dvc_tree import (
+    DIR_SUFFIX,
+    TreeEntry,
+    hash_folder,
+    is_tree_hash,
+    md5_file,
+    object_key,
+    parse_tree,
+)
 from components.base.errors import TextgateError
 from components.base.files import write_text
 
@@ -31,7 +41,13 @@ class Tracked:
 
     @property
     def cache(self) -> Path:
-        return self.project / ".dvc/cache"
+        """Where DVC keeps the project's objects: cache.dir of its config, .dvc/cache where that names none."""
+        return _cache_folder(self.project)
+
+    @property
+    def lock(self) -> Path:
+        """Held by whoever replaces the folder."""
+        return self.project / ".dvc/tmp/textgate-import.lock"
 
 
 class Version(NamedTuple):
@@ -40,6 +56,12 @@ class Version(NamedTuple):
     md5: str
     size: int
     nfiles: int
+
+
+def shown(path: Path) -> str:
+    """As one types it: relative to the current folder where it lies there."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def tracked(version_file: Path) -> Tracked:
@@ -67,15 +89,33 @@ def find_project(start: Path) -> Path:
 def read_version(path: Path) -> Version:
     """Raises TextgateError when the DVC file is absent or does not name one folder."""
     try:
-        outs: Any = yaml.safe_load(path.read_text(encoding="utf-8"))["outs"]
-        (out,) = outs
-        version = Version(str(out["md5"]), int(out["size"]), int(out["nfiles"]))
+        content = path.read_text(encoding="utf-8")
     except OSError as error:
         raise TextgateError(f"{path} cannot be read: {error.strerror}") from None
-    except (KeyError, TypeError, ValueError, yaml.YAMLError):
-        raise TextgateError(f"{path} is not a DVC file of one folder; `git checkout` brings it back") from None
+    except UnicodeDecodeError:
+        content = ""
+    return parse_version(content, path)
+
+
+def parse_version(content: str, path: Path, where: str = "") -> Version:
+    """`where` is how messages name the content, for that of another day; empty, it is what `path` holds now.
+
+    Raises TextgateError when it is not the DVC file of one folder, of the one that has the name of `path`.
+    """
+    where = where or str(path)
+    try:
+        outs: Any = yaml.safe_load(content)["outs"]
+        (out,) = outs
+        version = Version(str(out["md5"]), int(out["size"]), int(out["nfiles"]))
+        kind, name = out.get("hash"), out.get("path", path.stem)
+    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError):
+        raise TextgateError(f"{where} is not a DVC file of one folder; `git checkout` brings it back") from None
     if not is_tree_hash(version.md5):
-        raise TextgateError(f"{path} names {version.md5!r}, not a folder tracked by DVC (32 hex digits and .dir)")
+        raise TextgateError(f"{where} names {version.md5!r}, not a folder tracked by DVC (32 hex digits and .dir)")
+    if kind != "md5":
+        raise TextgateError(f"{where} was written by DVC 2, which hashed otherwise; `dvc add {path.stem}` renews it")
+    if name != path.stem:
+        raise TextgateError(f"{where} names the folder {name!r}, and must name {path.stem!r}, which lies beside it")
     return version
 
 
@@ -92,13 +132,37 @@ def folder_version(folder: Path) -> Version:
 
 def is_cached(cache: Path, md5: str) -> bool:
     """Whether DVC's cache holds the tree and each file that it lists, whole."""
-    if not _is_whole(cache, md5):
-        return False
+    return not lacking(cache, md5)
+
+
+def lacking(cache: Path, md5: str) -> list[TreeEntry]:
+    """The objects of a tree that DVC's cache does not hold whole; without its file list, that alone, as the path ""."""
+    if not is_whole(cache, md5):
+        return [TreeEntry(md5, "")]
     entries = parse_tree((cache / object_key(md5)).read_bytes())
-    return all(_is_whole(cache, entry.md5) for entry in entries)
+    return [entry for entry in entries if not is_whole(cache, entry.md5)]
 
 
-def _is_whole(cache: Path, md5: str) -> bool:
+def discard_damaged(cache: Path, entries: Sequence[TreeEntry]) -> None:
+    """Takes what is not whole out of the cache: DVC trusts whatever is read-only there."""
+    for entry in entries:
+        if not is_whole(cache, entry.md5):
+            (cache / object_key(entry.md5)).unlink(missing_ok=True)
+
+
+@cache
+def _cache_folder(project: Path) -> Path:
+    from dvc.config import Config, ConfigError  # type: ignore[import-untyped]
+
+    try:
+        folder = Config(str(project / ".dvc")).get("cache", {}).get("dir")
+    except ConfigError as error:
+        raise TextgateError(f"{project / '.dvc/config'} cannot be read: {error}") from None
+    return Path(folder) if folder else project / ".dvc/cache"
+
+
+def is_whole(cache: Path, md5: str) -> bool:
+    """Whether DVC's cache holds that object, with the bytes of its name."""
     path = cache / object_key(md5)
     return path.is_file() and md5_file(path) == md5.removesuffix(DIR_SUFFIX)
 
@@ -109,9 +173,7 @@ def commit_version(data: Tracked) -> None:
     A damaged object is taken out first: DVC trusts whatever is read-only in its cache.
     """
     md5, entries = hash_folder(data.folder)
-    for name in (md5, *(entry.md5 for entry in entries)):
-        if not _is_whole(data.cache, name):
-            (data.cache / object_key(name)).unlink(missing_ok=True)
+    discard_damaged(data.cache, [TreeEntry(md5, ""), *entries])
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "commit", "-f", "-q", data.version_file.name],

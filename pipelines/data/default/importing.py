@@ -8,11 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.base.errors import TextgateError
-from components.base.files import new_folder
 from components.base.locks import locked
 from pipelines.data.default.clean import Counts, Row, clean
 from pipelines.data.default.source import find_corpus, read_corpus
 from pipelines.data.default.splits import write_splits
+from pipelines.data.replacing import built_folder, replace_folder, standing_version
 from pipelines.data.version import (
     VERSION_FILE,
     Tracked,
@@ -21,7 +21,6 @@ from pipelines.data.version import (
     is_cached,
     read_version,
     tracked,
-    write_version,
 )
 
 
@@ -43,43 +42,25 @@ def import_data(project: Path, force: bool = False, pin: bool = False) -> Import
     be lost, or where the built version is not the one that data.dvc names.
     """
     data = tracked(project / VERSION_FILE)
-    with locked(project / ".dvc/tmp/textgate-import.lock"):
+    with locked(data.lock):
         wanted = None if pin else read_version(project / VERSION_FILE).md5
-        if _standing(data, wanted, force) != wanted or wanted is None:
+        if standing_version(data, wanted, force) != wanted or wanted is None:
             return _build(data, wanted)
         if not is_cached(data.cache, wanted):
             commit_version(data)
         return Imported(wanted)
 
 
-def _standing(tracked_data: Tracked, wanted: str | None, force: bool) -> str | None:
-    """The version of data/ as it stands, None where there is none; refuses where replacing it would lose it."""
-    data = tracked_data.folder
-    if data.is_symlink() or (data.exists() and not data.is_dir()):
-        raise TextgateError(f"{data} is not a plain folder; move it away")
-    if not data.exists() or not any(data.iterdir()):
-        return None
-    found = folder_version(data).md5
-    if found != wanted and not force and not is_cached(tracked_data.cache, found):
-        raise TextgateError(
-            f"{data} would be lost: its version is {found}, which is neither the one in {VERSION_FILE} nor in DVC's"
-            " cache; move it away, or replace it with --force"
-        )
-    return found
-
-
 def _build(data: Tracked, wanted: str | None) -> Imported:
     rows, counts = clean(read_corpus(find_corpus()))
-    with new_folder(data.folder) as folder:
+    with built_folder(data) as folder:
         write_splits(rows, folder)
-        built = folder_version(folder)
-        if wanted and built.md5 != wanted:
+        built = folder_version(folder).md5
+        if wanted and built != wanted:
             raise TextgateError(
-                f"the data came out as {built.md5}, but {data.version_file} names {wanted}; data/ is as it was."
+                f"the data came out as {built}, but {data.version_file} names {wanted}; data/ is as it was."
                 f" The version is made with the locked packages (pyarrow here: {pa.__version__}): run `make setup`,"
                 " or, where the cleaning was changed on purpose, pin the new version with --pin"
             )
-    if wanted is None:
-        write_version(data.version_file, built)
-    commit_version(data)
-    return Imported(built.md5, counts, tuple(rows))
+        replace_folder(data, folder)
+    return Imported(built, counts, tuple(rows))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from components.base.files import sha256_file
 from pipelines.data.default import source
 from tests.pipelines.data.clones import clone
+from tests.pipelines.data.repositories import repository
 
 Corpus = Callable[[list[tuple[str, str, bytes]]], Path]
 
@@ -37,3 +39,15 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
         return path
 
     return install
+
+
+@pytest.fixture(scope="session")
+def versioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return repository(tmp_path_factory.mktemp("versioned") / "project")
+
+
+@pytest.fixture
+def repo(versioned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git and DVC repository with one version of data/, its objects in the cache, and remote/ not there yet."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    return Path(shutil.copytree(versioned, tmp_path / "project"))

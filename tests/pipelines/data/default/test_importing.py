@@ -162,7 +162,7 @@ def test_the_command_names_what_is_wrong(project: Path, tmp_path: Path, monkeypa
     assert "no data.dvc in" in str(outside)
     elsewhere = CliRunner().invoke(command, ["import", "--project", str(tmp_path)]).exception
     assert isinstance(elsewhere, TextgateError)
-    assert "has no .dvc folder" in str(elsewhere)
+    assert "is in no DVC project" in str(elsewhere)
     (project / "data.dvc").write_text("outs: []\n")
     broken = CliRunner().invoke(command, ["import", "--project", str(project)]).exception
     assert isinstance(broken, TextgateError)

@@ -1,0 +1,94 @@
+"""What a person should know about the rows that were imported, though nothing refuses them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import yaml
+
+from components.base.settings import SPLITS, DataSettings
+from components.base.text import normalise
+from pipelines.data.sources.records import shorten
+
+SHOWN = 10
+
+
+def label_remarks(labels: Counter[str], data: DataSettings, renamed: Counter[str]) -> list[str]:
+    """`labels` are those of the rows (tags where the task is token-tags), with how many have them."""
+    return [
+        *_alike(labels, data),
+        *_unknown(labels, data),
+        *_unused_renames(data, renamed),
+        *(["all rows have one label, and a model needs two to tell apart"] * (len(labels) == 1)),
+    ]
+
+
+def split_remarks(table: Mapping[str, Sequence[int]]) -> list[str]:
+    """`table` has the rows of each label by split: which labels a split lacks."""
+    remarks = []
+    for number, split in enumerate(SPLITS):
+        if absent := [label for label, rows in table.items() if not rows[number]]:
+            remarks.append(f"{split} has no row of {_named(absent, 'label')}")
+    return remarks
+
+
+def copy_remarks(copies: Counter[str], settings: dict[str, str]) -> list[str]:
+    """`copies` counts the rows of each kind that were kept, `settings` names what drops them."""
+    return [
+        f"{kind}: {rows} row{'s' * (rows > 1)}; data.source.{settings[kind]}: drop takes them out"
+        for kind, rows in copies.items()
+        if rows
+    ]
+
+
+def _alike(labels: Counter[str], data: DataSettings) -> list[str]:
+    """Labels that are one but for case, width and space, and what makes them one."""
+    same: defaultdict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        same[normalise(label)].append(label)
+    renames: dict[str, str] = {}
+    for group in same.values():
+        ordered = sorted(group, key=lambda label: (label not in data.labels, -labels[label], label))
+        renames |= dict.fromkeys(sorted(ordered[1:]), ordered[0])
+    if not renames:
+        return []
+    line = yaml.safe_dump(
+        {**data.source.rename_labels, **renames},
+        default_flow_style=True,
+        allow_unicode=True,
+        width=10**6,
+        sort_keys=False,
+    )
+    pairs = [f"{shorten(label)} and {shorten(target)}" for label, target in renames.items()]
+    return [
+        f"labels that differ only by case or space: {_named(pairs)}; they stay apart unless the config has"
+        f" data.source.rename_labels: {line.strip()}"
+    ]
+
+
+def _unknown(labels: Counter[str], data: DataSettings) -> list[str]:
+    known, remarks = set(data.labels), []
+    if unknown := sorted(label for label in labels if label not in known):
+        unit = "tokens" if data.task == "token-tags" else "rows"
+        rows = sum(labels[label] for label in unknown)
+        remarks.append(
+            f"{_named(list(map(shorten, unknown)), 'label')} ({rows} {unit}) are not in data.labels; add them, or map"
+            " them by data.source.rename_labels: validate refuses labels that it does not know"
+        )
+    if absent := [label for label in data.labels if label not in labels]:
+        remarks.append(f"{_named(list(map(shorten, absent)), 'label')} of data.labels stand in no row")
+    return remarks
+
+
+def _unused_renames(data: DataSettings, renamed: Counter[str]) -> list[str]:
+    unused = [shorten(label) for label in data.source.rename_labels if not renamed[label]]
+    return [f"data.source.rename_labels names {_named(unused, 'label')} that no row has"] if unused else []
+
+
+def _named(names: Iterable[str], noun: str = "") -> str:
+    """The first ten, after how many there are where a noun is given."""
+    names = list(names)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    counted = f"{len(names)} {noun}{'s' * (len(names) > 1)}: " if noun else ""
+    return counted + ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,125 @@
+"""What an import of the files would give: rows and labels of each split, copies, bad rows, and how long texts are."""
+
+from __future__ import annotations
+
+import tempfile
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.base.errors import TextgateError
+from components.base.settings import SPLITS, DataSettings
+from pipelines.data.importing.bad_rows import BadRows
+from pipelines.data.importing.gathering import gather
+from pipelines.data.importing.selecting import CONTRADICTION, DUPLICATE, LEAK, Selection, check_ids, select
+from pipelines.data.init.tokens import TokenLengths
+from pipelines.data.sources import Source
+from pipelines.data.sources.rows import Row
+from pipelines.data.spool import Spool
+from pipelines.data.stages import Stages
+
+MOST_LABELS = 10_000
+
+
+@dataclass
+class Measures:
+    """`read` rows, of which `bad` cannot be taken (by reason; `examples` name some); `rows` of each split.
+
+    `labels` counts rows (with token tags, tags), `by_split` the rows of each label in each split (with token tags, of
+    each type of entity). `contradictions`, `duplicates` and `leaks` count rows. Lengths are in characters, of the
+    longer of a pair, and in tokens.
+    """
+
+    read: int
+    bad: Counter[str]
+    examples: list[str]
+    rows: dict[str, int]
+    labels: Counter[str]
+    by_split: dict[str, list[int]]
+    contradictions: int
+    duplicates: int
+    leaks: int
+    characters: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    unknown_share: float
+
+    @property
+    def kept(self) -> int:
+        return sum(self.rows.values())
+
+
+class MeasuringSpool(Spool):
+    """Besides, measures the rows that it takes. Raises TextgateError for more than MOST_LABELS labels."""
+
+    def __init__(self, folder: Path, data: DataSettings, base_model: Path) -> None:
+        super().__init__(folder, data)
+        self.label_name = data.columns.label
+        self.characters = array("L")
+        self.labels: Counter[str] = Counter()
+        self.lengths = TokenLengths(base_model, data.task)
+
+    def add(self, row: Row, source: int, line: int) -> None:
+        super().add(row, source, line)
+        whole = [" ".join(row.texts)] if self.task == "token-tags" else row.texts
+        self.characters.append(max(map(len, whole)))
+        self.lengths.add(row.texts)
+        self.labels.update(row.labels)
+        if len(self.labels) > MOST_LABELS:
+            raise TextgateError(
+                f"{self.label_name!r} has more than {MOST_LABELS:,} different values, and is taken for the label; name"
+                " the right column by --label"
+            )
+
+
+def measure(sources: Sequence[Source], data: DataSettings, base_model: Path, stages: Stages) -> Measures:
+    """Does what an import does but for the tables. Raises TextgateError where an import would whatever its settings."""
+    with tempfile.TemporaryDirectory(prefix="textgate-init-") as name:
+        work = Path(name)
+        spool = MeasuringSpool(work, data, base_model)
+        with BadRows(work / "bad-rows.jsonl") as bad:
+            try:
+                read = gather(sources, data, spool, bad, stages).read
+            finally:
+                spool.close()
+            rows = check_ids(spool, sources, bad)
+            if not len(rows):
+                lines = "".join(f"\n  {line}" for line in bad.shown)
+                raise TextgateError(f"none of {read} rows can be taken:{lines}" if read else _no_rows(sources))
+            reasons, examples = Counter(bad.reasons), list(bad.shown)
+            selection = select(spool, rows, sources, data, bad)
+        return Measures(
+            read,
+            reasons,
+            examples,
+            dict(zip(SPLITS, map(int, np.bincount(selection.splits, minlength=3)), strict=True)),
+            spool.labels,
+            _by_split(spool, selection),
+            selection.copies[CONTRADICTION],
+            selection.copies[DUPLICATE],
+            selection.copies[LEAK],
+            np.array(spool.characters, np.int64),
+            spool.lengths.lengths(),
+            spool.lengths.unknown_share,
+        )
+
+
+def _by_split(spool: Spool, selection: Selection) -> dict[str, list[int]]:
+    sets = list(spool.label_sets)
+    counts = np.zeros((3, len(sets)), np.int64)
+    np.add.at(counts, (selection.splits, spool.keys["labels"][selection.rows]), 1)
+    table: dict[str, list[int]] = {}
+    for number, labels in enumerate(sets):
+        for label in labels:
+            table[label] = [
+                n + int(rows) for n, rows in zip(table.get(label, [0, 0, 0]), counts[:, number], strict=True)
+            ]
+    return table
+
+
+def _no_rows(sources: Sequence[Source]) -> str:
+    return f"{', '.join(str(source.path) for source in sources[:10])}: no rows are in there"

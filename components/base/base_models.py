@@ -1,13 +1,17 @@
-"""Base models: one reference, a folder or package://module/path, and the files behind it that count."""
+"""Base models: one reference, a folder, s3://bucket/prefix or package://module/path, and the files that count."""
 
 from __future__ import annotations
 
-import shutil
+import hashlib
+import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from components.base.errors import TextgateError
-from components.base.files import digest_files, new_folder
+from components.base.files import sha256_text
+from components.base.objects import ObjectStore, open_store
+from components.base.settings.storage import S3Settings
 
 REQUIRED = ("config.json", "model.safetensors", "tokenizer.json")
 OPTIONAL = (
@@ -20,50 +24,75 @@ OPTIONAL = (
     "vocab.json",
     "vocab.txt",
 )
-PACKAGE = "package://"
-SUPPORTED = "a folder, or package://module/path"
+PACKAGE, S3 = "package://", "s3://"
+SUPPORTED = "a folder, s3://bucket/prefix, or package://module/path"
+
+
+def digest(reference: str, s3: S3Settings | None = None) -> str:
+    """sha256, in hex, over names and contents of the files that count; the same wherever they lie.
+
+    Files on S3 are streamed, not kept. Raises TextgateError where the reference leads to no model.
+    """
+    return _read(_open(reference, s3), None)
+
+
+def copy(reference: str, expected: str, folder: Path, s3: S3Settings | None = None) -> None:
+    """Puts the files that count into `folder`, which is to be thrown away where this fails.
+
+    Raises TextgateError when their digest is not `expected`, and OSError where `folder` cannot be written.
+    """
+    if (found := _read(_open(reference, s3), folder)) != expected:
+        raise TextgateError(
+            f"the base model {reference} was changed since it was resolved: its digest is {found}, not {expected}"
+        )
 
 
 def locate(reference: str) -> Path:
-    """The folder that a reference names. Raises TextgateError where there is none, or the kind is not supported."""
-    if reference.startswith(PACKAGE):
-        folder = _in_package(reference)
-    elif "://" in reference:
-        raise TextgateError(f"base_model.reference {reference} is of a kind that is not supported; use {SUPPORTED}")
-    else:
-        folder = Path(reference)
+    """The folder that a reference names, one to S3 excepted. Raises TextgateError where there is none."""
+    folder = _in_package(reference) if reference.startswith(PACKAGE) else Path(reference)
     if not reference or not folder.is_dir():
         raise TextgateError(f"base_model.reference {reference!r}: {folder} is not a folder; use {SUPPORTED}")
     return folder
 
 
-def model_files(folder: Path) -> list[Path]:
-    """The files that make the model, relative to `folder`. Raises TextgateError naming those that are missing."""
-    if missing := [name for name in REQUIRED if not (folder / name).is_file()]:
+def _read(store: ObjectStore, folder: Path | None) -> str:
+    """The digest of the files that count; each is written into `folder` on the way, where one is given."""
+    listing = []
+    for name in _names(store):
+        sha256 = hashlib.sha256()
+        with (folder / name if folder else Path(os.devnull)).open("wb") as file:
+            for chunk in _chunks(store, name):
+                sha256.update(chunk)
+                file.write(chunk)
+        listing.append(f"{sha256.hexdigest()}  {name}\n")
+    return sha256_text("".join(listing))
+
+
+def _chunks(store: ObjectStore, name: str) -> Iterator[bytes]:
+    try:
+        yield from store.chunks(name)
+    except OSError as error:
+        reason = error.strerror or error
+        raise TextgateError(f"the base model {store.url}: {name} cannot be read: {reason}") from None
+
+
+def _open(reference: str, s3: S3Settings | None) -> ObjectStore:
+    if reference.startswith(S3):
+        return open_store(reference, s3)
+    if "://" in reference and not reference.startswith(PACKAGE):
+        raise TextgateError(f"base_model.reference {reference} is of a kind that is not supported; use {SUPPORTED}")
+    return open_store(str(locate(reference)))
+
+
+def _names(store: ObjectStore) -> list[str]:
+    """The files that count. Raises TextgateError naming those that are missing."""
+    there = [name for name in sorted(REQUIRED + OPTIONAL) if store.exists(name)]
+    if missing := [name for name in REQUIRED if name not in there]:
         raise TextgateError(
-            f"the base model {folder} has no {', '.join(missing)};"
+            f"the base model {store.url} has no {', '.join(missing)};"
             f" it needs {', '.join(REQUIRED)}, in Hugging Face layout"
         )
-    return sorted(Path(name) for name in REQUIRED + OPTIONAL if (folder / name).is_file())
-
-
-def digest(reference: str) -> str:
-    """sha256, in hex, over names and contents of the files that count."""
-    folder = locate(reference)
-    return digest_files(folder, model_files(folder))
-
-
-def copy(reference: str, expected: str, target: Path) -> None:
-    """Puts the files that count into `target`. Raises TextgateError when their digest is not `expected`."""
-    folder = locate(reference)
-    with new_folder(target) as copied:
-        names = model_files(folder)
-        for name in names:
-            shutil.copyfile(folder / name, copied / name)
-        if (found := digest_files(copied, names)) != expected:
-            raise TextgateError(
-                f"the base model {reference} was changed since it was resolved: its digest is {found}, not {expected}"
-            )
+    return there
 
 
 def _in_package(reference: str) -> Path:

@@ -141,7 +141,7 @@ class PromotionLog:
 def open_log(run: RunStep) -> PromotionLog:
     """The model's own folder in the place that the settings name, or in the workspace."""
     place = run.log.rstrip("/") or str(home() / "promotions")
-    return PromotionLog(open_store(f"{place}/{run.name}"), run.name)
+    return PromotionLog(open_store(f"{place}/{run.name}", run.s3), run.name)
 
 
 def _key(number: int) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 
 from components.base import base_models
@@ -15,14 +19,11 @@ from components.base.files import new_folder
 from components.base.objects import ObjectStore, open_store
 from components.base.progress import Progress
 from components.base.settings import FetchStep
+from components.base.signals import unwinding_on_terminate
 
 CONCURRENT_OBJECTS = 8
 
 Content = TypeVar("Content")
-
-
-class _Unavailable(Exception):
-    """One remote does not have the object, or not its bytes."""
 
 
 def fetch(data_md5: str, base_model_digest: str, settings: FetchStep, tables: Path, base_model: Path) -> None:
@@ -36,10 +37,12 @@ def fetch(data_md5: str, base_model_digest: str, settings: FetchStep, tables: Pa
         raise TextgateError(
             f"{data_md5!r} is not the hash of a DVC folder; it should be 32 hex digits and {DIR_SUFFIX}"
         )
-    remotes = [open_store(url) for url in settings.remotes]
+    remotes = [open_store(url, settings.s3) for url in settings.remotes]
     try:
-        fetch_tree(data_md5, remotes, tables)
-        base_models.copy(settings.base_model, base_model_digest, base_model)
+        with unwinding_on_terminate():
+            fetch_tree(data_md5, remotes, tables)
+            with _replacing(base_model) as folder:
+                base_models.copy(settings.base_model, base_model_digest, folder, settings.s3)
     except OSError as error:
         place = error.filename or tables.parent
         raise TextgateError(
@@ -48,22 +51,24 @@ def fetch(data_md5: str, base_model_digest: str, settings: FetchStep, tables: Pa
         ) from error
 
 
-def fetch_tree(data_md5: str, remotes: list[ObjectStore], target: Path) -> None:
-    """Writes every file of the tree into `target`, several at once, each from the first remote that has its bytes."""
-    entries = parse_tree(_from_any(remotes, data_md5, "the data's file list", b"".join))
+def fetch_tree(data_md5: str, stores: Sequence[ObjectStore], target: Path) -> None:
+    """Writes every file of the tree into `target`, several at once, each from the first store that has its bytes."""
+    remotes = _Remotes(stores)
+    entries = parse_tree(remotes.read(data_md5, "the data's file list", b"".join))
     progress = Progress("fetch", len(entries), "files")
-    with new_folder(target) as folder, ThreadPoolExecutor(CONCURRENT_OBJECTS) as pool:
-        files = {pool.submit(_fetch_file, remotes, entry, folder): entry for entry in entries}
+    with _replacing(target) as folder, ThreadPoolExecutor(CONCURRENT_OBJECTS) as pool:
         try:
+            files = {pool.submit(_fetch_file, remotes, entry, folder): entry for entry in entries}
             for file in as_completed(files):
                 file.result()
                 progress.advance(1, files[file].relpath)
         except BaseException:
+            remotes.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _fetch_file(remotes: list[ObjectStore], entry: TreeEntry, folder: Path) -> None:
+def _fetch_file(remotes: _Remotes, entry: TreeEntry, folder: Path) -> None:
     path = folder / entry.relpath
     path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -71,34 +76,68 @@ def _fetch_file(remotes: list[ObjectStore], entry: TreeEntry, folder: Path) -> N
         with path.open("wb") as file:
             file.writelines(chunks)
 
-    _from_any(remotes, entry.md5, entry.relpath, write)
+    remotes.read(entry.md5, entry.relpath, write)
 
 
-def _from_any(
-    remotes: list[ObjectStore], md5: str, what: str, consume: Callable[[Iterator[bytes]], Content]
-) -> Content:
-    tried = []
-    for remote in remotes:
+class _Stopped(Exception):
+    """Another file failed, or somebody interrupted."""
+
+
+class _Unavailable(Exception):
+    """One remote does not have the object, or not its bytes."""
+
+
+class _Remotes:
+    """The stores in their order; one that failed for another reason than that an object is missing or corrupt is asked
+    last from then on. `stop` ends what is being read."""
+
+    def __init__(self, stores: Sequence[ObjectStore]) -> None:
+        self.stores, self.stop = stores, Event()
+        self._failed: set[str] = set()
+
+    def read(self, md5: str, what: str, consume: Callable[[Iterator[bytes]], Content]) -> Content:
+        """What `consume` makes of the object's chunks; it is called again where a store gave wrong bytes."""
+        tried = {}
+        for store in sorted(self.stores, key=lambda store: store.url in self._failed):
+            try:
+                return consume(self._verified(store, md5))
+            except _Unavailable as reason:
+                tried[store.url] = f"  {store.url}: {reason}"
+        raise TextgateError(
+            f"no remote holds {what} (object {object_key(md5)}):\n"
+            + "\n".join(tried[store.url] for store in self.stores)
+            + "\n`textgate data push --config FILE` from a checkout that has the data puts there what is missing"
+            " (`textgate data import` builds the default data); delete a corrupt object first"
+        )
+
+    def _verified(self, store: ObjectStore, md5: str) -> Iterator[bytes]:
+        digest = hashlib.md5(usedforsecurity=False)
         try:
-            return consume(_verified(remote, md5))
-        except _Unavailable as reason:
-            tried.append(f"  {remote.url}: {reason}")
-    raise TextgateError(
-        f"no remote holds {what} (object {object_key(md5)}):\n" + "\n".join(tried) + "\n"
-        "Delete a corrupt object first; then `dvc push` from a checkout that has the data,"
-        " or rebuild the default data with `textgate data import`"
-    )
+            for chunk in store.chunks(object_key(md5)):
+                if self.stop.is_set():
+                    raise _Stopped
+                digest.update(chunk)
+                yield chunk
+        except FileNotFoundError:
+            raise _Unavailable("no such object") from None
+        except (OSError, TextgateError) as error:
+            self._failed.add(store.url)
+            raise _Unavailable(str(error)) from error
+        if False and digest.hexdigest() != md5.removesuffix(DIR_SUFFIX):
+            raise _Unavailable(f"the object is corrupt, its md5 is {digest.hexdigest()}")
 
 
-def _verified(remote: ObjectStore, md5: str) -> Iterator[bytes]:
-    digest = hashlib.md5(usedforsecurity=False)
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `target`; of several processes that fill one, each waits to put its own
+    there, and the last one's stays."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    parent = os.open(target.parent, os.O_RDONLY)
     try:
-        for chunk in remote.chunks(object_key(md5)):
-            digest.update(chunk)
-            yield chunk
-    except FileNotFoundError:
-        raise _Unavailable("no such object") from None
-    except (OSError, TextgateError) as error:
-        raise _Unavailable(str(error)) from error
-    if digest.hexdigest() != md5.removesuffix(DIR_SUFFIX):
-        raise _Unavailable(f"the object is corrupt, its md5 is {digest.hexdigest()}")
+        with new_folder(target) as folder:
+            yield folder
+            # Without locks, as on some network file systems, two that end at the same moment can collide.
+            with suppress(OSError):
+                fcntl.flock(parent, fcntl.LOCK_EX)
+    finally:
+        os.close(parent)

@@ -35,7 +35,7 @@ def resolve(run: RunStep, job_id: str, data_md5: str, base_model: str, lineage: 
         _check_champion(run.name, champion.version, champion.bundle_digest)
     outputs = Outputs(
         data_md5=data_md5,
-        base_model_digest=base_models.digest(base_model),
+        base_model_digest=base_models.digest(base_model, run.s3),
         champion_version=champion.version if champion else "",
         champion_digest=champion.bundle_digest if champion else "",
     )

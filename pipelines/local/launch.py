@@ -20,6 +20,7 @@ from components.base.settings import Settings
 from components.base.signals import unwinding_on_terminate
 from components.base.workspace import home
 from pipelines.compile import compile_pipeline, pipeline_arguments
+from pipelines.data.remote import check_remotes
 from pipelines.local.folder import Run, Step, new_run, take_over
 
 STARTED = re.compile(r"Executing task '([a-z-]+?)(?:-\d+)?'")
@@ -45,9 +46,12 @@ Watcher = Callable[[Step, str], None]
 def run_locally(settings: Settings, watch: Watcher, reuse: Run | None = None, first: str = "") -> Run:
     """Compiles the pipeline and runs it from that YAML; `watch` hears of each step's start, progress and end.
 
-    Raises TextgateError naming the step and the cause when a step fails, KeyboardInterrupt when stopped; the run's
+    Raises TextgateError where the data's remotes lack an object (then no run is begun), or naming the step and the
+    cause when a step fails; KeyboardInterrupt when stopped; the run's
     folder keeps log, state and artifacts either way.
     """
+    if not reuse:
+        check_remotes(settings)
     run = new_run(settings)
     try:
         if reuse:

@@ -106,6 +106,7 @@ class SourceSettings(Section):
     """How files are read when they are imported; nothing here changes what a run does with the tables.
 
     `encoding` empty means UTF-8, or what a byte order mark says; `delimiter` empty is a comma, in .tsv files a tab.
+    `quote` encloses fields that hold a delimiter or line end; empty where quotes are part of the text.
     `label_separator` parts the labels of a multi-label text column. `token_column` and `tag_column` count from 0 (or
     from the end, below 0) in CoNLL files. `rename_labels` maps labels as they stand to those that are meant.
     `bad_rows`: one row that cannot be read refuses the import, or is dropped and counted.
@@ -115,6 +116,7 @@ class SourceSettings(Section):
 
     encoding: str = ""
     delimiter: str = ""
+    quote: Annotated[str, Field(max_length=1)] = '"'
     label_separator: str = ""
     token_column: int = 0
     tag_column: int = -1

@@ -12,8 +12,9 @@ import pytest
 
 from components.base.errors import TextgateError
 from components.base.files import write_json
-from components.base.objects import FolderStore, S3Store, open_store
+from components.base.objects import FolderStore, open_store
 from components.base.promotion_log import Entry, LostRace, Promotion, PromotionLog, open_log
+from components.base.s3 import S3Store
 from components.base.settings import RunStep
 
 ROOT = Path(__file__).resolve().parents[3]

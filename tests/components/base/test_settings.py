@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from components.base.errors import TextgateError
-from components.base.settings import load, step_sections
+from components.base.settings import load, read_suite, step_sections
 
 CONFIG: dict[str, Any] = {
     "name": "tiny",
@@ -42,6 +42,13 @@ def test_the_default_config_is_valid() -> None:
         ({"deploy": {"mode": "auto"}}, ["deploy.mode auto needs promote.mode auto"]),
         ({"data": {"labels": ["a", "a"]}}, ["labels must differ"]),
         ({"data": {"labels": ["a", "b"], "columns": {"id": "text"}}}, ["columns must differ"]),
+        ({"data": {"labels": ["a", "b"], "task": "tags"}}, ["data.task", "'token-tags'", "'tags'"]),
+        ({"data": {"labels": ["a", "b"], "source": {"split": {"by": "hash"}}}}, ["data.source.split.by", "'share'"]),
+        ({"data": {"labels": ["a", "b"], "source": {"split": {"shares": {"train": 1}}}}}, ["shares must name train"]),
+        ({"validation": {"rules": {"leaks": "error"}}}, ["validation.rules", "'leakage'", "'leaks'"]),
+        ({"validation": {"rules": {"leakage": "fatal"}}}, ["validation.rules.leakage", "'warn'", "'fatal'"]),
+        ({"tokenization": {"overlap": 40}}, ["overlap 40", "half of max_length 64"]),
+        ({"s3": {"secret_key": "x"}}, ["s3.secret_key: unknown key", "endpoint"]),
         ({"name": "Not A Name"}, ["name", "'Not A Name'"]),
     ],
 )
@@ -86,3 +93,24 @@ def test_a_changed_gate_rule_changes_the_gates_section_alone(tmp_path: Path) -> 
     after = step_sections(load(write(tmp_path, gate={"min_accuracy": 0.7})), [])
     assert [step for step in before if before[step] != after[step]] == ["gate"]
     assert json.loads(after["gate"])["min_accuracy"] == 0.7
+
+
+def test_a_pair_or_tags_cannot_be_cut_in_the_middle(tmp_path: Path) -> None:
+    data = {"labels": ["O", "B-x"], "task": "token-tags"}
+    with pytest.raises(TextgateError, match="truncation chunk is not for the task token-tags; use head or tail"):
+        load(write(tmp_path, data=data, tokenization={"truncation": "chunk"}))
+
+
+def test_a_suite_is_read_from_its_file(tmp_path: Path) -> None:
+    content = {"name": "mine", "expectations": [{"type": "expect_x", "kwargs": {"a": 1}, "id": "7"}]}
+    (tmp_path / "suite.json").write_text(json.dumps(content))
+    (found,) = read_suite(load(write(tmp_path, validation={"suite": "suite.json"})))
+    assert (found.type, found.kwargs, found.meta) == ("expect_x", {"a": 1}, {})
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"expectations": [{"kwargs": {}}]}', '{"expectations": [7]}'])
+def test_a_suite_that_is_none_is_named(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "suite.json").write_text(content)
+    with pytest.raises(TextgateError, match=r"suite\.json \(validation\.suite\)"):
+        read_suite(load(write(tmp_path, validation={"suite": "suite.json"})))

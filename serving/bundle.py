@@ -17,8 +17,10 @@ from typing import Any
 
 from components.base.errors import TextgateError
 from components.base.files import files_below, read_json, sha256_file, write_json
+from components.base.truncation import POLICIES, Truncation
 
-FORMAT = 1
+# Format 1 knew one way to cut a long text, "right", which is the policy head.
+FORMAT = 2
 MANIFEST = "bundle.json"
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
@@ -42,18 +44,26 @@ BESIDE = {
 
 @dataclass(frozen=True)
 class Manifest:
-    """`files` maps names relative to the folder to sha256; `temperature` divides the logits before the softmax."""
+    """`truncation` holds the policy and its parameters (components/base/truncation.py), of `max_length` tokens.
+
+    `files` maps names relative to the folder to sha256; `temperature` divides the logits before the softmax.
+    """
 
     format: int
     name: str
     task: str
     labels: list[str]
     max_length: int
-    truncation: str
+    truncation: dict[str, Any]
     temperature: float
     precision: str
     files: dict[str, str]
     versions: dict[str, str]
+
+    @property
+    def cut(self) -> Truncation:
+        """How texts are cut for the model."""
+        return Truncation(max_length=self.max_length, **self.truncation)
 
 
 def write_manifest(
@@ -62,7 +72,7 @@ def write_manifest(
     name: str,
     task: str,
     labels: Sequence[str],
-    max_length: int,
+    truncation: Truncation,
     temperature: float,
     precision: str,
     versions: Mapping[str, str],
@@ -77,8 +87,8 @@ def write_manifest(
         name=name,
         task=task,
         labels=list(labels),
-        max_length=max_length,
-        truncation="right",
+        max_length=truncation.max_length,
+        truncation=truncation.parameters,
         temperature=float(temperature),
         precision=precision,
         files={name: sha256_file(folder / name) for name in names},
@@ -144,6 +154,17 @@ def _is_temperature(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
 
+def _is_truncation(value: Any) -> bool:
+    if not isinstance(value, dict) or value.get("policy") not in POLICIES:
+        return False
+    share, overlap = value.get("head_share", 0), value.get("overlap", 0)
+    return (
+        value.keys() == Truncation(value["policy"]).parameters.keys()
+        and (isinstance(share, int | float) and 0 <= share <= 1)
+        and (overlap == 0 or _is_count(overlap))
+    )
+
+
 def _are_labels(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value) >= 2
 
@@ -171,7 +192,7 @@ ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: value == "single-label", '"single-label"'),
     "labels": (_are_labels, "a list of two or more different labels"),
     "max_length": (_is_count, "a number of tokens from 1"),
-    "truncation": (lambda value: value == "right", '"right"'),
+    "truncation": (_is_truncation, f"an object with the policy ({', '.join(POLICIES)}) and its parameters"),
     "temperature": (_is_temperature, "a finite number above 0"),
     "precision": (lambda value: value in ("float32", "int8"), '"float32" or "int8"'),
     "files": (_are_files, "relative file names, each with its sha256"),
@@ -188,6 +209,8 @@ def _parse(value: Any, folder: Path) -> Manifest:
         raise TextgateError(
             f"{where} has format {written}; this textgate reads formats up to {FORMAT}: update textgate"
         )
+    if written == 1 and value.get("truncation") == "right":
+        value = {**value, "truncation": Truncation("head").parameters}
     if unknown := sorted(set(value) - set(ALLOWED)):
         raise TextgateError(f"{where} has the unknown key {unknown[0]}")
     for field in fields(Manifest):

@@ -9,30 +9,30 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
+from components.base.encoding import Encoder, pool
 from components.base.errors import TextgateError
+from components.base.truncation import Truncation
 from serving.bundle import MODEL, TOKENIZER, digest, verify
 
 Logits = NDArray[np.float32]
-ENCODED_AT_ONCE = 1024
 
 
 class Scorer:
     """A classifier's ONNX file with its tokenizer; the model need not be part of a bundle.
 
-    `max_length` counts tokens, special ones included; longer texts are cut on the right. `threads` 0 takes all cores.
-    Raises TextgateError naming the file that cannot be loaded or does not answer as a classifier does.
+    `threads` 0 takes all cores. Raises TextgateError naming the file that cannot be loaded or does not answer as a
+    classifier does.
     """
 
-    def __init__(self, model: Path, tokenizer: Path, max_length: int, threads: int = 0) -> None:
-        self._tokenizer, self._pad = _load_tokenizer(tokenizer, max_length)
+    def __init__(self, model: Path, tokenizer: Path, truncation: Truncation, threads: int = 0) -> None:
+        self._encoder = Encoder(tokenizer, truncation)
         self._session = _load_session(model, threads)
         self._inputs = [tensor.name for tensor in self._session.get_inputs()]
         if unknown := set(self._inputs) - {"input_ids", "attention_mask", "token_type_ids"}:
             raise TextgateError(f"{model} asks for the unknown input {min(unknown)}")
         with _explained(f"{model} does not run"):
-            answer = self._run(self._encode(["a first text, which also warms the session"]))
+            answer = self._run(self._encoder.texts(["a first text, which also warms the session"]).rows())
         if answer.ndim != 2 or answer.dtype != np.float32:
             raise TextgateError(f"{model} answers {answer.dtype} {list(answer.shape)}, not float32 [batch, labels]")
         self.outputs = answer.shape[1]
@@ -40,35 +40,31 @@ class Scorer:
     def logits(
         self, texts: Sequence[str], batch_size: int = 32, progress: Callable[[int], None] | None = None
     ) -> Logits:
-        """float32 [len(texts), labels], in the order of `texts`.
+        """float32 [len(texts), labels], in the order of `texts`; those of a text's windows are pooled.
 
-        Texts of like length share a batch, padded to the longest in it. `progress` gets the number of texts of each
-        batch once it is scored.
+        Texts (windows) of like length share a batch, padded to the longest in it. `progress` gets the number of texts
+        whose last window was in a batch, once it is scored.
         """
-        rows = self._encode(texts)
+        encoded = self._encoder.texts(texts)
+        rows, sizes = encoded.rows(), encoded.sizes
+        last = np.diff(encoded.texts, append=len(texts)) > 0
         logits = np.empty((len(rows), self.outputs), np.float32)
-        order = np.argsort([len(row) for row in rows], kind="stable")
+        order = np.argsort(sizes, kind="stable")
         for start in range(0, len(rows), batch_size):
             batch = order[start : start + batch_size]
             logits[batch] = self._run([rows[index] for index in batch])
             if progress is not None:
-                progress(len(batch))
-        return logits
+                progress(int(last[batch].sum()))
+        return logits if len(rows) == len(texts) else pool(logits, encoded.texts, sizes)
 
-    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
-        rows: list[list[int]] = []
-        for start in range(0, len(texts), ENCODED_AT_ONCE):
-            part = self._tokenizer.encode_batch_fast(list(texts[start : start + ENCODED_AT_ONCE]))
-            rows.extend(encoding.ids or [self._pad] for encoding in part)
-        return rows
-
-    def _run(self, rows: list[list[int]]) -> Logits:
-        longest = max(map(len, rows))
-        ids = np.full((len(rows), longest), self._pad, np.int64)
+    def _run(self, rows: list[NDArray[np.uint32]]) -> Logits:
+        """A row without any token is one padding token, since a model takes no empty text."""
+        pad = self._encoder.pad
+        ids = np.full((len(rows), max(1, *map(len, rows))), pad, np.int64)
         mask = np.zeros_like(ids)
         for index, row in enumerate(rows):
             ids[index, : len(row)] = row
-            mask[index, : len(row)] = 1
+            mask[index, : max(1, len(row))] = 1
         known = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         logits: Logits = self._session.run(["logits"], {name: known[name] for name in self._inputs})[0]
         return logits
@@ -81,7 +77,7 @@ class Predictor:
         self.manifest = verify(folder)
         self.digest = digest(folder)
         self.labels = self.manifest.labels
-        self._scorer = Scorer(folder / MODEL, folder / TOKENIZER, self.manifest.max_length, threads)
+        self._scorer = Scorer(folder / MODEL, folder / TOKENIZER, self.manifest.cut, threads)
         if self._scorer.outputs != len(self.labels):
             raise TextgateError(
                 f"{folder / MODEL} has {self._scorer.outputs} outputs for the {len(self.labels)} labels of the bundle"
@@ -104,16 +100,6 @@ def softmax(logits: Logits, temperature: float = 1.0) -> NDArray[np.float32]:
     powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     shares: NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
     return shares
-
-
-def _load_tokenizer(path: Path, max_length: int) -> tuple[Tokenizer, int]:
-    with _explained(f"{path} is not a usable tokenizer"):
-        tokenizer = Tokenizer.from_file(str(path))
-        padding = tokenizer.padding
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(max_length, direction="right")
-    pads = [padding["pad_id"]] if padding else [tokenizer.token_to_id(token) for token in ("[PAD]", "<pad>")]
-    return tokenizer, next((pad for pad in pads if pad is not None), 0)
 
 
 def _load_session(path: Path, threads: int) -> ort.InferenceSession:

@@ -8,12 +8,23 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-WORDS = "the service was very good and bad never again unbelievably late flight crew lost luggage café straße 東京".split()
+WORDS = ["the", "service", "was", "very", "good", "and", "bad", "never", "again", "unbelievably", "late", "flight"]
+WORDS += ["crew", "lost", "luggage", "café", "straße", "東京"]
 CORPUS = [" ".join(np.random.default_rng(seed).choice(WORDS, 12)) for seed in range(60)]
 ODD = [
-    "", " ", "\n\t", "good", "GOOD\u200bbad", "\u200b\u200d\ufeff", "😀 👩‍👩‍👧‍👦 🇩🇪", "e\u0301 café cafe\u0301", "مرحبا بالعالم",
-    "東京 は good", "[CLS] good [SEP]", "<s> bad </s>", "a" * 300, "zzz " * 40, "good\x00bad", "don't, won't!?",
-]  # fmt: skip
+    *[
+        "",
+        " ",
+        "\n\t",
+        "good",
+        "GOOD\u200bbad",
+        "\u200b\u200d\ufeff",
+        "😀 👩\u200d👩\u200d👧 🇩🇪",
+        "e\u0301 café cafe\u0301",
+    ],
+    *["مرحبا بالعالم", "東京 は good", "[CLS] good [SEP]", "<s> bad </s>", "good\x00bad", "don't, won't!?"],
+    *["a" * 300, "zzz " * 40],
+]
 
 
 def bert() -> Tokenizer:

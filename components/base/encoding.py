@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,16 +40,16 @@ class Encoded:
     """Rows ready for a model; a text has one, under the policy chunk one for each of its windows.
 
     Row `i` holds ids[offsets[i] : offsets[i + 1]] (uint32) of the text `texts[i]`, its type ids and tags likewise
-    (None where there are none); windows of a text follow one another. For each text: `lengths` are its tokens before
-    truncation, special ones included; `unknown` its tokens that are not in the vocabulary; `lost` its words whose tag
-    fell to truncation, `empty` its words that give no token (None where it is not made of words).
+    (None where there are none); windows of a text follow one another. `pieces` are all tokens of the texts, of one side
+    or of a pair's two. For each text: `lengths` are its tokens before truncation, special ones included; `lost` its words whose tag fell to truncation, `empty` its words that give no
+    token (None where it is not made of words).
     """
 
     ids: NDArray[np.uint32]
     offsets: Integers
     texts: Integers
     lengths: Integers
-    unknown: Integers
+    pieces: list[Pieces]
     type_ids: NDArray[np.uint8] | None = None
     tags: NDArray[np.int32] | None = None
     lost: Integers | None = None
@@ -70,10 +70,15 @@ class Encoder:
 
     def __init__(self, path: Path, truncation: Truncation) -> None:
         self.tokenizer, self.truncation = read_tokenizer(path), truncation
-        self.pad, self.unknown = find_pad(self.tokenizer), find_unknown(self.tokenizer)
+        self.pad = find_pad(self.tokenizer)
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
         self._single = self._template(1)
+
+    @cached_property
+    def unknown(self) -> int:
+        """The id of what is not in the vocabulary, -1 where everything is."""
+        return find_unknown(self.tokenizer)
 
     @cached_property
     def largest_id(self) -> int:
@@ -118,6 +123,10 @@ class Encoder:
         empty = _sums(counts == 0, sizes)
         return replace(encoded, lost=sizes - empty - kept, empty=empty)
 
+    def count_unknown(self, encoded: Encoded) -> int:
+        """How many tokens of all texts, before truncation, stand for what is not in the vocabulary."""
+        return sum(int(np.count_nonzero(side.ids == self.unknown)) for side in encoded.pieces)
+
     def unknown_words(self, texts: Sequence[str]) -> Iterator[str]:
         """What of each text is not in the vocabulary, as it stands there."""
         for part in _parts(texts):
@@ -142,32 +151,30 @@ class Encoder:
         self, template: Template, spans: Spans, sides: list[Pieces], carried: NDArray[np.int32] | None = None
     ) -> Encoded:
         """Lays special tokens around the spans of one text, or of two; `carried` are the tags of the one's pieces."""
-        specials = [len(ids) for ids, _ in template.specials]
-        base = _starts(np.array([*specials, *(len(side.ids) for side in sides)]))
-        starts, lengths = [], []
-        for number, side in enumerate(sides):
-            starts.append(np.full(len(spans.texts), base[number]))
-            lengths.append(np.full(len(spans.texts), specials[number]))
-            begin = base[len(specials) + number] + _starts(side.counts)[spans.texts]
-            for span in (number,) if len(sides) == 2 else (0, 1):
-                starts.append(begin + spans.starts[:, span])
-                lengths.append(spans.lengths[:, span])
-        starts.append(np.full(len(spans.texts), base[len(sides)]))
-        lengths.append(np.full(len(spans.texts), specials[-1]))
-        every = np.stack(lengths, axis=1)
-        index = gather(np.stack(starts, axis=1), every)
-        types = [kinds for _, kinds in template.specials]
-        types += [np.full(len(side.ids), kind, np.uint8) for side, kind in zip(sides, template.types, strict=True)]
-        untagged = np.full(sum(specials), UNTAGGED, np.int32)
-        return Encoded(
-            ids=np.concatenate([*(ids for ids, _ in template.specials), *(side.ids for side in sides)])[index],
-            offsets=np.concatenate([[0], np.cumsum(every.sum(axis=1))]),
-            texts=spans.texts,
-            lengths=template.size + np.sum([side.counts for side in sides], axis=0),
-            unknown=np.sum([_sums(side.ids == self.unknown, side.counts) for side in sides], axis=0),
-            type_ids=np.concatenate(types)[index] if template.typed else None,
-            tags=None if carried is None else np.concatenate([untagged, carried])[index],
-        )
+        blocks = [*template.ids, *(side.ids for side in sides)]
+        base = [0, *accumulate(map(len, blocks))]
+        starts = np.empty((len(spans.texts), 4 if len(sides) == 1 else 5), np.int64)
+        lengths = np.empty_like(starts)
+        column = 0
+        for number, ids in enumerate(template.ids):
+            starts[:, column], lengths[:, column] = base[number], len(ids)
+            column += 1
+            if number < len(sides):
+                begin = base[len(template.ids) + number] + _starts(sides[number].counts)[spans.texts]
+                for span in (0, 1) if len(sides) == 1 else (number,):
+                    starts[:, column], lengths[:, column] = begin + spans.starts[:, span], spans.lengths[:, span]
+                    column += 1
+        index = gather(starts, lengths)
+        types, tags = None, None
+        if template.typed:
+            kinds = [np.full(len(side.ids), kind, np.uint8) for side, kind in zip(sides, template.kinds, strict=True)]
+            types = np.concatenate([*template.types, *kinds])[index]
+        if carried is not None:
+            tags = np.concatenate([np.full(template.size, UNTAGGED, np.int32), carried])[index]
+        offsets = np.zeros(len(spans.texts) + 1, np.int64)
+        np.cumsum(lengths.sum(axis=1), out=offsets[1:])
+        whole = sum((side.counts for side in sides[1:]), sides[0].counts + template.size)
+        return Encoded(np.concatenate(blocks)[index], offsets, spans.texts, whole, sides, types, tags)
 
 
 def pool(logits: NDArray[np.float32], encoded_texts: Integers, sizes: Integers) -> NDArray[np.float32]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding, Tokenizer, models
 
 from components.base.errors import TextgateError
 
@@ -19,22 +18,16 @@ PROBES = ("a", "the", "0", ".", "\u4e00")
 class Template(NamedTuple):
     """Special tokens before, between and after one or two texts, and the type ids of all.
 
-    `specials` are one more than the texts, each a pair of arrays uint32 and uint8 of equal length: ids and type ids;
-    `types` are the type ids of the texts.
+    `ids` and `types` are one more than the texts, in order: the special tokens there and their type ids, two arrays of
+    equal length, uint32 and uint8; `kinds` are the type ids of the texts. `size` is how many tokens are added in all,
+    `typed` whether any type id is not 0.
     """
 
-    specials: list[tuple[NDArray[np.uint32], NDArray[np.uint8]]]
-    types: list[int]
-
-    @property
-    def size(self) -> int:
-        """How many tokens the post-processor adds."""
-        return sum(len(ids) for ids, _ in self.specials)
-
-    @property
-    def typed(self) -> bool:
-        """Whether any type id is not 0."""
-        return any(self.types) or any(types.any() for _, types in self.specials)
+    ids: list[NDArray[np.uint32]]
+    types: list[NDArray[np.uint8]]
+    kinds: list[int]
+    size: int
+    typed: bool
 
 
 def find_template(tokenizer: Tokenizer, texts: int) -> Template:
@@ -52,24 +45,33 @@ def find_template(tokenizer: Tokenizer, texts: int) -> Template:
         bounds += [places[0], places[-1]]
     edges = [(start + 1, end) for start, end in zip(bounds[::2], [*bounds[1::2], len(ids)], strict=True)]
     return Template(
-        [(np.array(ids[start:end], np.uint32), np.array(types[start:end], np.uint8)) for start, end in edges],
+        [np.array(ids[start:end], np.uint32) for start, end in edges],
+        [np.array(types[start:end], np.uint8) for start, end in edges],
         [types[place] for place in bounds[1::2]],
+        sum(end - start for start, end in edges),
+        any(types),
     )
 
 
 def _probe(tokenizer: Tokenizer, texts: int) -> Encoding:
     """A text, or a pair, of which each side has a token; a vocabulary may lack any given letter."""
-    for word in (*PROBES, *islice(tokenizer.get_vocab(with_added_tokens=False), 1000)):
+    for word in _words(tokenizer):
         if len(tokenizer.encode(word, add_special_tokens=False)):
             return tokenizer.encode(word, word if texts == 2 else None)
     raise TextgateError("the tokenizer gives no token for any word of its own vocabulary")
 
 
+def _words(tokenizer: Tokenizer) -> Iterator[str]:
+    yield from PROBES
+    yield from tokenizer.get_vocab(with_added_tokens=False)
+
+
 def find_unknown(tokenizer: Tokenizer) -> int:
     """The id of what is not in the vocabulary; -1, which no token has, where the vocabulary covers every byte."""
-    model = json.loads(tokenizer.to_str())["model"]
-    token = model.get("unk_token")
-    found = tokenizer.token_to_id(token) if token else model.get("unk_id")
+    if isinstance(tokenizer.model, models.Unigram):  # which keeps the number to itself
+        found = json.loads(tokenizer.to_str())["model"].get("unk_id")
+    else:
+        found = tokenizer.token_to_id(tokenizer.model.unk_token or "")
     return -1 if found is None else int(found)
 
 

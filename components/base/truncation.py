@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # serving does without pydantic
+    from components.base.settings import TokenizationSettings
 
 Integers = NDArray[np.int64]
 
@@ -24,6 +27,10 @@ class Truncation(NamedTuple):
     max_length: int = 64
     head_share: float = 0.25
     overlap: int = 0
+
+    @classmethod
+    def of(cls, options: TokenizationSettings) -> Truncation:
+        return cls(options.truncation, options.max_length, options.head_share, options.overlap)
 
     @property
     def parameters(self) -> dict[str, Any]:

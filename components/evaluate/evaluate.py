@@ -53,7 +53,7 @@ def evaluate(
     truth = np.array([number[label] for label in table["label"].to_pylist()])
     predictor = Predictor(bundle)
     predicted = _predict(predictor, texts, predictor.labels, number, "bundle")
-    parent = Scorer(checkpoint / MODEL, checkpoint / "hf" / TOKENIZER, predictor.manifest.max_length)
+    parent = Scorer(checkpoint / MODEL, checkpoint / "hf" / TOKENIZER, predictor.manifest.cut)
     parent_predicted = _predict(parent, texts, labels, number, "float parent")
     score_of = {"digest": digest(bundle), **score(truth, predicted, labels, settings.options)}
     result: dict[str, Any] = {

@@ -123,7 +123,7 @@ class _Remotes:
         except (OSError, TextgateError) as error:
             self._failed.add(store.url)
             raise _Unavailable(str(error)) from error
-        if False and digest.hexdigest() != md5.removesuffix(DIR_SUFFIX):
+        if digest.hexdigest() != md5.removesuffix(DIR_SUFFIX):
             raise _Unavailable(f"the object is corrupt, its md5 is {digest.hexdigest()}")
 
 

@@ -14,6 +14,7 @@ from components.base.files import new_folder, sha256_file, write_json, write_tex
 from components.base.progress import Progress
 from components.base.settings import QuantizeStep
 from components.base.tables import read_table
+from components.base.truncation import Truncation
 from components.quantize.calibration import fit_temperature
 from components.quantize.candidates import choose, compare, judge, make_candidate
 from components.quantize.card import model_card
@@ -51,7 +52,7 @@ def quantize(checkpoint: Path, tables: Path, profile: Path, settings: QuantizeSt
             name=settings.name,
             task="single-label",
             labels=settings.data.labels,
-            max_length=settings.tokenization.max_length,
+            truncation=Truncation.of(settings.tokenization),
             temperature=temperature,
             precision=chosen,
             versions={name: importlib.metadata.version(name) for name in RECORDED_VERSIONS},
@@ -80,9 +81,8 @@ def _score_candidates(
         path = work / f"{precision}.onnx"
         make_candidate(precision, source, path)
         progress = Progress(f"scoring {precision}", len(texts), "texts")
-        logits[precision] = Scorer(path, tokenizer, settings.tokenization.max_length).logits(
-            texts, progress=progress.advance
-        )
+        scorer = Scorer(path, tokenizer, Truncation.of(settings.tokenization))
+        logits[precision] = scorer.logits(texts, progress=progress.advance)
         entry = compare(logits[precision], logits["float32"], truth, path.stat().st_size)
         why = "" if precision == "float32" else judge(entry, settings.limits)
         figures[precision] = {**entry, "sha256": sha256_file(path), "within_limits": not why, "why": why}

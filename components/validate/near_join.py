@@ -8,7 +8,6 @@ Sandes et al. 2020). The overlap of the few others is counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ from components.validate.ngrams import Hashes, Integers
 
 INDEXED_AT_ONCE = 1 << 24
 SOUGHT_AT_ONCE = 1 << 13
-PAIRS_AT_ONCE = 1 << 18
+PAIRS_AT_ONCE = 1 << 19
 STEPS = (16, 4096)
 COUNTED_AT_ONCE = 1 << 21
 # A set with a partner is compared with no more after so many: among thousands of copies of one boilerplate text it does
@@ -131,19 +130,25 @@ class Join:
         parities = self._sets.parities
         differing = np.bitwise_count(parities[sought.sets[owners]] ^ parities[others]).sum(axis=1, dtype=np.uint16)
         kept = np.flatnonzero((differing <= room) & (sought.texts[owners] != self._texts[others]))
-        for pairs in self._pairs(sought, owners[kept], others[kept]):
-            owners, others = pairs >> 32, pairs & 0xFFFFFFFF
-            found = self._jaccard(sought.sets[owners], others)
-            sought.counted[:] += np.bincount(owners, minlength=len(sought.sets))
-            enough = found >= self._similarity - ROUNDING
-            _improve(sought.best, owners[enough], others[enough], found[enough])
+        owners, others, differing = owners[kept], others[kept], differing[kept]
+        order = np.lexsort((others, differing / (sought.sizes[owners] + self._sets.sizes[others]), owners))
+        owners, others = owners[order], others[order]
+        new = np.append(True, (owners[1:] != owners[:-1]) | (others[1:] != others[:-1]))[: len(owners)]
+        self._count(sought, owners[new], others[new])
 
-    def _pairs(self, sought: _Sought, owners: Integers, others: npt.NDArray[np.int32]) -> Iterator[Integers]:
-        """Each pair once, in one number; in parts that take a bounded memory to count."""
-        pairs = np.unique(owners << 32 | others)
-        sizes = sought.sizes[pairs >> 32] + self._sets.sizes[pairs & 0xFFFFFFFF]
-        for part in _split(pairs, sizes, COUNTED_AT_ONCE):
-            yield from np.split(part, range(1 << 16, len(part), 1 << 16))
+    def _count(self, sought: _Sought, owners: Integers, others: npt.NDArray[np.int32]) -> None:
+        """Counts the overlaps of the first ENOUGH others of each owner, and of the next ones where none of them will do."""
+        while len(owners):
+            groups = np.diff(np.flatnonzero(np.diff(owners, prepend=-1, append=-1)))
+            now = ragged(np.zeros_like(groups), groups) < ENOUGH
+            sizes = sought.sizes[owners[now]] + self._sets.sizes[others[now]]
+            for pairs in _split(np.flatnonzero(now), np.maximum(sizes, COUNTED_AT_ONCE >> 16), COUNTED_AT_ONCE):
+                found = self._jaccard(sought.sets[owners[pairs]], others[pairs])
+                enough = found >= self._similarity - ROUNDING
+                _improve(sought.best, owners[pairs[enough]], others[pairs[enough]], found[enough])
+            sought.counted[:] += np.bincount(owners[now], minlength=len(sought.sets))
+            later = ~now & (sought.best.partners[owners] < 0)
+            owners, others = owners[later], others[later]
 
     def _jaccard(self, left: Integers, right: Integers) -> npt.NDArray[np.float64]:
         """Similarity of each pair, at most 65,536 of them."""

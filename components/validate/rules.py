@@ -123,9 +123,8 @@ def share_rule(
 
     def explain(rows: Frame) -> str:
         found = at_fault(rows)
-        return (
-            f"{count(len(found), 'row')} {what} ({share(rows):.3g} of them, more than {most:g}, {key}); {named(found)}"
-        )
+        much = f"a share of {share(rows):.3g}, more than {most:g}, {key}"
+        return f"{count(len(found), 'row')} {what} ({much}); {named(found)}"
 
     expectation = gxe.ExpectColumnMeanToBeBetween(column=column, max_value=most)
     return Rule(

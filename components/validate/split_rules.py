@@ -146,7 +146,7 @@ def _damaged(rows: Frame, settings: ValidateStep) -> list[Rule]:
             "validation.max_damaged_share",
             settings.limits.max_damaged_share,
             "damaged",
-            "that read like UTF-8 taken for another encoding",
+            "reading like UTF-8 taken for another encoding",
             "import again with the right data.source.encoding; the package ftfy repairs what is lost upstream",
             kind="misread",
         )
@@ -195,7 +195,7 @@ def _copies(rows: Frame, settings: ValidateStep) -> list[Rule]:
             "validation.max_duplicate_share",
             settings.limits.max_duplicate_share,
             "further_copy",
-            "that repeat the text of an earlier row",
+            "with the text of an earlier row",
             "data.source.duplicates: drop removes them on import",
         )
     ]
@@ -210,7 +210,7 @@ def _near_copies(rows: Frame, settings: ValidateStep) -> list[Rule]:
             "validation.max_near_leakage_share",
             limits.max_near_leakage_share,
             "is_near_copy",
-            f"that are near copies (similarity from {limits.min_similarity:g}) of a text in an earlier split",
+            f"almost equal (similarity from {limits.min_similarity:g}) to a text of an earlier split",
             "they flatter the scores: split by an entity, or drop them",
             "near_copy",
         )

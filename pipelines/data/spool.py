@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.base.settings import LISTS, DataSettings, Split, Task
-from components.base.tables import LIST
 from components.base.text import normalise
 from pipelines.data.sources.rows import Row
 
@@ -45,6 +44,7 @@ ID_LENGTH = 16
 FLUSH_ROWS = 8192
 FLUSH_CHARACTERS = 1 << 23
 NONE = "\x02"
+LARGE_LIST = pa.large_list(pa.large_string())
 
 
 class Spool:
@@ -153,10 +153,13 @@ class Spool:
 
 
 def output_schema(data: DataSettings) -> pa.Schema:
-    """Of the tables that an import writes: the task's columns under their own names, and those of columns.keep."""
+    """Of the tables that an import writes: the task's columns under their own names, and those of columns.keep.
+
+    In memory their offsets have 64 bits; the files do not know that.
+    """
     lists = LISTS[data.task]
-    roles = [(name, LIST if role in lists else pa.string()) for role, name in data.roles.items()]
-    return pa.schema([*roles, *((name, pa.string()) for name in data.columns.keep)])
+    roles = [(name, LARGE_LIST if role in lists else pa.large_string()) for role, name in data.roles.items()]
+    return pa.schema([*roles, *((name, pa.large_string()) for name in data.columns.keep)])
 
 
 def same_text(texts: tuple[str, ...], task: Task) -> str:

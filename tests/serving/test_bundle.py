@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from components.base.errors import TextgateError
+from components.base.truncation import Truncation
 from serving.bundle import digest, load_manifest, read_canary, verify
 
 
@@ -67,9 +68,26 @@ def test_an_unlisted_model_is_refused(bundle: Path) -> None:
 
 
 def test_a_newer_format_is_refused(bundle: Path) -> None:
-    edit(bundle, format=2, thresholds=[0.5])
-    with pytest.raises(TextgateError, match="format 2; this textgate reads formats up to 1"):
+    edit(bundle, format=3, thresholds=[0.5])
+    with pytest.raises(TextgateError, match="format 3; this textgate reads formats up to 2"):
         verify(bundle)
+
+
+def test_the_first_format_is_read_as_it_was_meant(bundle: Path) -> None:
+    edit(bundle, format=1, truncation="right")
+    assert verify(bundle).cut == Truncation("head", 8)
+    edit(bundle, format=1, truncation="left")
+    with pytest.raises(TextgateError, match="truncation must be"):
+        verify(bundle)
+
+
+@pytest.mark.parametrize(
+    "truncation",
+    [Truncation("tail", 9), Truncation("head_tail", 9, head_share=0.5), Truncation("chunk", 9, overlap=2)],
+)
+def test_the_manifest_says_how_texts_are_cut(tiny: ModuleType, tmp_path: Path, truncation: Truncation) -> None:
+    tiny.write_bundle(tmp_path / "bundle", truncation=truncation)
+    assert load_manifest(tmp_path / "bundle").cut == truncation
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"[]", b"{}"])
@@ -99,7 +117,12 @@ def test_a_missing_manifest_and_a_missing_folder_are_refused(bundle: Path) -> No
         ("labels", [1, 2]),
         ("max_length", 0),
         ("max_length", 64.0),
-        ("truncation", "left"),
+        ("truncation", "right"),
+        ("truncation", {"policy": "middle"}),
+        ("truncation", {"policy": "head", "overlap": 1}),
+        ("truncation", {"policy": "head_tail"}),
+        ("truncation", {"policy": "head_tail", "head_share": 1.5}),
+        ("truncation", {"policy": "chunk", "overlap": -1}),
         ("temperature", 0),
         ("temperature", float("nan")),
         ("precision", "int4"),

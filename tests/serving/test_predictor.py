@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import ModuleType
 
@@ -9,6 +10,7 @@ import pytest
 from onnx import load, save
 
 from components.base.errors import TextgateError
+from components.base.truncation import Truncation
 from serving.bundle import write_manifest
 from serving.predictor import Predictor, Scorer, softmax
 from serving.pyfunc import _load_pyfunc
@@ -42,6 +44,46 @@ def test_long_texts_are_cut_on_the_right_and_keep_their_special_tokens(bundle: P
     np.testing.assert_allclose(cut, [0, 0, 4 * 6 / 8], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("truncation", "kept"),
+    [
+        (Truncation("tail", 8), "so so bad bad bad bad"),
+        (Truncation("head_tail", 8, head_share=1 / 3), "good good bad bad bad bad"),
+    ],
+)
+def test_long_texts_keep_what_the_policy_says(
+    tiny: ModuleType, tmp_path: Path, truncation: Truncation, kept: str
+) -> None:
+    tiny.write_bundle(tmp_path / "bundle", truncation=truncation)
+    cut, whole = Predictor(tmp_path / "bundle").logits(["good " * 9 + "so so bad bad bad bad", kept])
+    np.testing.assert_allclose(cut, whole)
+
+
+def test_windows_of_a_long_text_are_averaged_by_their_tokens(tiny: ModuleType, tmp_path: Path) -> None:
+    """Windows of 6 words beside [CLS] and [SEP], each beginning with the last word of the one before."""
+    tiny.write_bundle(tmp_path / "bundle", truncation=Truncation("chunk", 8, overlap=1))
+    predictor = Predictor(tmp_path / "bundle")
+    windows = ["good good good good good so", "so so so bad bad bad", "bad so"]
+    text = "good good good good good so so so bad bad bad so"
+    scored = predictor.logits(windows)
+    expected = np.average(scored, axis=0, weights=[8, 8, 4])
+    told: list[int] = []
+    texts = [text, "good", "", text + " good", "so " * 6]
+    logits = predictor.logits(texts, batch_size=2, progress=told.append)
+    np.testing.assert_allclose(logits[0], expected, rtol=1e-6)
+    np.testing.assert_array_equal(logits[[1, 2, 4]], predictor.logits(["good", "", "so " * 6]))
+    assert sum(told) == len(texts)
+    assert not np.allclose(logits[3], logits[0])
+
+
+def test_a_bundle_of_the_first_format_keeps_the_start(bundle: Path) -> None:
+    value = json.loads((bundle / "bundle.json").read_text())
+    assert value["truncation"] == {"policy": "head"}
+    (bundle / "bundle.json").write_text(json.dumps(value | {"format": 1, "truncation": "right"}))
+    cut, whole = Predictor(bundle).logits(["good " * 6 + "bad " * 50, "good " * 6])
+    np.testing.assert_allclose(cut, whole)
+
+
 def test_probabilities_are_tempered(tiny: ModuleType, tmp_path: Path) -> None:
     tiny.write_bundle(tmp_path / "warm", temperature=4.0)
     predictor = Predictor(tmp_path / "warm")
@@ -61,7 +103,7 @@ def test_a_model_outside_a_bundle_is_scored_and_progress_told(tiny: ModuleType, 
     tiny.write_model(tmp_path / "float.onnx", {"good": "positive"}, token_types=True)
     tiny.write_tokenizer(tmp_path / "tokenizer.json")
     told: list[int] = []
-    scorer = Scorer(tmp_path / "float.onnx", tmp_path / "tokenizer.json", max_length=8)
+    scorer = Scorer(tmp_path / "float.onnx", tmp_path / "tokenizer.json", Truncation("head", 8))
     logits = scorer.logits(TEXTS, batch_size=3, progress=told.append)
     assert told == [3, 3, 2]
     assert list(logits.argmax(axis=1)[[0, 7]]) == [2, 2]
@@ -79,7 +121,7 @@ def seal(bundle: Path, labels: list[str]) -> None:
         name="tiny",
         task="single-label",
         labels=labels,
-        max_length=8,
+        truncation=Truncation("head", 8),
         temperature=1.0,
         precision="float32",
         versions={},

@@ -11,12 +11,14 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from components.base.truncation import Truncation
 from serving.bundle import Manifest, write_manifest
 
 LABELS = ["negative", "neutral", "positive"]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "bad", "so", "good"]
 EXAMPLES = [("good good so", "positive"), ("bad", "negative"), ("so so", "neutral")]
 VOTE = 4.0
+SHORT = Truncation("head", 8)
 
 
 def write_tokenizer(path: Path) -> None:
@@ -66,7 +68,7 @@ def write_bundle(
     *,
     examples: Sequence[tuple[str, str]] = EXAMPLES,
     reversed_votes: bool = False,
-    max_length: int = 8,
+    truncation: Truncation = SHORT,
     temperature: float = 2.0,
 ) -> Manifest:
     """With `reversed_votes` good means negative and bad means positive."""
@@ -84,7 +86,7 @@ def write_bundle(
         name="tiny",
         task="single-label",
         labels=LABELS,
-        max_length=max_length,
+        truncation=truncation,
         temperature=temperature,
         precision="float32",
         versions={"onnx": "1"},

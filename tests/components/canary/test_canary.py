@@ -58,7 +58,7 @@ def test_missing_examples_fail(bundle: Path, tmp_path: Path) -> None:
         name=sealed.name,
         task=sealed.task,
         labels=sealed.labels,
-        max_length=sealed.max_length,
+        truncation=sealed.cut,
         temperature=sealed.temperature,
         precision=sealed.precision,
         versions=sealed.versions,

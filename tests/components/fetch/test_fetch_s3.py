@@ -44,20 +44,6 @@ from components.fetch.fetch import fetch
 data_md5, digest, settings, folder = sys.argv[1:]
 fetch(data_md5, digest, from_json(FetchStep, settings), Path(folder, "tables"), Path(folder, "model"))
 """
-FETCH_OFTEN = """
-import sys, time
-from pathlib import Path
-from components.base.objects import open_store
-from components.fetch.fetch import fetch_tree
-url, data_md5, target, barrier, name = sys.argv[1:]
-store = open_store(url)
-store.keys()
-Path(barrier, name).touch()
-while not Path(barrier, "go").exists():
-    time.sleep(0.001)
-for _ in range(5):
-    fetch_tree(data_md5, [store], Path(target))
-"""
 
 
 def get(data_md5: str, urls: list[str], target: Path, settings: S3Settings | None = None) -> dict[str, bytes]:
@@ -179,16 +165,16 @@ def test_another_remote_steps_in_for_a_server_that_is_killed(
         assert get(data_md5, [url, second], tmp_path / "out" / "tables", settings) == LARGE
 
 
-def test_fetches_at_once_into_one_place_all_end_well(seaweed: str, tmp_path: Path) -> None:
-    data_md5 = push(seaweed, {**FILES, "train.parquet": b"small"})
-    target = tmp_path / "out" / "tables"
-    command = [sys.executable, "-c", FETCH_OFTEN, seaweed, data_md5, str(target), str(tmp_path)]
-    fetches = [subprocess.Popen([*command, name], cwd=ROOT, stderr=subprocess.PIPE, text=True) for name in "abc"]
-    wait_until(lambda: all((tmp_path / name).exists() for name in "abc"))
-    (tmp_path / "go").touch()
-    assert [fetch.communicate(timeout=120)[1] for fetch in fetches] == ["", "", ""]
-    assert contents(target) == {**FILES, "train.parquet": b"small"}
-    assert leftovers(target.parent) == []
+def test_two_fetches_at_once_into_one_place_both_end_well(seaweed: str, tmp_path: Path) -> None:
+    data_md5, model = push(seaweed, FILES), write_model(tmp_path / "model")
+    settings = FetchStep(remotes=[seaweed], base_model=str(model)).model_dump_json()
+    arguments = [data_md5, base_models.digest(str(model)), settings, str(tmp_path / "out")]
+    command = [sys.executable, "-c", FETCH, *arguments]
+    fetches = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [fetch.communicate(timeout=120)[1] for fetch in fetches] == ["", ""]
+    assert contents(tmp_path / "out" / "tables") == FILES
+    assert contents(tmp_path / "out" / "model") == contents(model)
+    assert leftovers(tmp_path / "out") == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,0 +1,120 @@
+"""Fetching 2 GB in 200 objects from SeaweedFS, every byte hashed, beside plain concurrent boto3 downloads."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+
+from benchmarks.harness import Figure, at_least, interleaved, median_ratio
+from components.base.dvc_tree import TreeEntry, object_key, tree_bytes, tree_hash
+from components.base.objects import open_store
+from components.fetch.fetch import CONCURRENT_OBJECTS, fetch_tree
+from tests.weed import Weed, running
+
+OBJECTS, SIZE = 200, 10_000_000
+RUNS = 5
+LEAST = 0.75
+PREFIX = "dvc"
+
+
+def figures(data: Path | None) -> list[Figure]:
+    """`data` is not used: the objects are random bytes. Takes 7 GB of disk while it runs."""
+    with tempfile.TemporaryDirectory(prefix="textgate-bench-") as folder, running(Path(folder, "weed")) as server:
+        with environment(server.environment):
+            tree, entries = fill(server)
+            target = Path(folder, "fetched")
+
+            def fetch() -> None:
+                with redirect_stdout(io.StringIO()):
+                    fetch_tree(tree, [open_store(f"s3://{server.bucket}/{PREFIX}")], target)
+
+            functions = {
+                "fetch": fetch,
+                "plain": lambda: download(server, entries, target, TransferConfig()),
+                "one thread each": lambda: download(server, entries, target, TransferConfig(use_threads=False)),
+            }
+            seconds = measure(functions, target)
+    rates = {name: OBJECTS * SIZE / 1e6 / statistics.median(taken) for name, taken in seconds.items()}
+    threads = f"download_file in {CONCURRENT_OBJECTS} threads"
+    return [
+        Figure("fetch of 2 GB in 200 objects, hashed", rates["fetch"], "MB/s"),
+        Figure(f"boto3's {threads}", rates["plain"], "MB/s"),
+        Figure("the same, each in its own thread alone", rates["one thread each"], "MB/s"),
+        at_least(f"fetch / {threads}", median_ratio(seconds, "plain", "fetch"), "times", LEAST),
+        at_least(
+            "fetch / the same, each in its own thread alone",
+            median_ratio(seconds, "one thread each", "fetch"),
+            "times",
+            LEAST,
+        ),
+    ]
+
+
+def measure(functions: dict[str, Callable[[], Any]], target: Path) -> dict[str, list[float]]:
+    """In turns, with `target` empty before each; that it is emptied is not in the seconds."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for turn in range(RUNS):
+        for name in functions if turn % 2 == 0 else reversed(functions):
+            seconds[name] += interleaved({name: functions[name]}, 1)[name]
+            found = sum(path.stat().st_size for path in target.iterdir())
+            assert found == OBJECTS * SIZE, f"{name} gave {found} bytes"
+            shutil.rmtree(target)
+    return seconds
+
+
+def fill(server: Weed) -> tuple[str, list[TreeEntry]]:
+    client = boto3.client("s3", config=Config(max_pool_connections=CONCURRENT_OBJECTS))
+
+    def put(md5: str, content: bytes) -> None:
+        client.put_object(Bucket=server.bucket, Key=f"{PREFIX}/{object_key(md5)}", Body=content)
+
+    def add(number: int) -> TreeEntry:
+        content = os.urandom(SIZE)
+        entry = TreeEntry(hashlib.md5(content, usedforsecurity=False).hexdigest(), f"part-{number:03}.parquet")
+        put(entry.md5, content)
+        return entry
+
+    with ThreadPoolExecutor(CONCURRENT_OBJECTS) as pool:
+        entries = list(pool.map(add, range(OBJECTS)))
+    put(tree_hash(entries), tree_bytes(entries))
+    return tree_hash(entries), entries
+
+
+def download(server: Weed, entries: list[TreeEntry], target: Path, config: TransferConfig) -> None:
+    """As many files at once as fetch has, with nothing checked."""
+    target.mkdir()
+    connections = CONCURRENT_OBJECTS * config.max_concurrency
+    client = boto3.client("s3", config=Config(max_pool_connections=connections))
+
+    def get(entry: TreeEntry) -> None:
+        key = f"{PREFIX}/{object_key(entry.md5)}"
+        client.download_file(server.bucket, key, str(target / entry.relpath), Config=config)
+
+    with ThreadPoolExecutor(CONCURRENT_OBJECTS) as pool:
+        list(pool.map(get, entries))
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pytest
+
+from components.base.settings import DataSchema
+from components.validate import texts
+
+LABELS = ["a", "b"]
+SINGLE = DataSchema(labels=LABELS)
+
+
+@pytest.mark.parametrize(
+    ("measure", "text", "expected"),
+    [
+        (texts.lengths, "Käse 🧀", 6),
+        (texts.replacement_characters, "a\ufffdb\ufffd", 2),
+        (texts.invisible_characters, "zero\u200bwidth\ufeff", 2),
+        (texts.invisible_characters, "nul\x00 and \u202eturned", 2),
+        (texts.invisible_characters, "tab\t line\n return\r", 0),
+        (texts.invisible_characters, "👩\u200d👩\u200d👧 نمی\u200cخواهم", 0),
+        (texts.damaged, "cafÃ© â€™s", 1),
+        (texts.damaged, "schöne Grüße – “Zitat” naïve 日本語 ✓", 0),
+        (texts.damaged, "plain ASCII Ã is not", 0),
+        (texts.damaged, "lost \ufffd\ufffd", 0),
+        (texts.mails, "write to first.last+tag@mail.example.co.uk today", 1),
+        (texts.mails, "meet @home at 5 or user@localhost", 0),
+        (texts.phones, "call +49 30 1234567", 1),
+        (texts.phones, "call (555) 123-4567 now", 1),
+        (texts.phones, "order 1234567890, on 2026-11-25 10:00, 1.234.567,89", 0),
+        (texts.cards, "my card is 4111 1111 1111 1111", 1),
+        (texts.cards, "5500-0000-0000-0004 expired", 1),
+        (texts.cards, "4111 1111 1111 1112 is no card", 0),
+        (texts.cards, "0000000000000000", 0),
+    ],
+)
+def test_what_is_measured_of_a_text(measure: Callable, text: str, expected: int) -> None:
+    assert int(measure(pa.array([text]))[0]) == expected
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "\u00a0", "\u200b \ufeff", "\x00\x01"])
+def test_a_text_that_shows_nothing_is_empty(text: str) -> None:
+    batch = pa.record_batch([pa.array([text, "x", "🧀"])], names=["text"])
+    assert texts.empty(batch, SINGLE).tolist() == [True, False, False]
+
+
+def test_a_pair_needs_both_of_its_texts() -> None:
+    batch = pa.record_batch([pa.array(["a", " ", "a"]), pa.array(["b", "b", ""])], names=["text", "text_pair"])
+    assert texts.empty(batch, DataSchema(task="text-pair", labels=LABELS)).tolist() == [False, True, True]
+    assert texts.joined(batch, DataSchema(task="text-pair", labels=LABELS)).to_pylist() == ["a\nb", " \nb", "a\n"]
+
+
+def test_a_sentence_needs_a_token() -> None:
+    tokens = pa.array([["a", "b"], [], ["", " "]], pa.list_(pa.string()))
+    data = DataSchema(task="token-tags", labels=LABELS)
+    assert texts.empty(pa.record_batch([tokens], names=["tokens"]), data).tolist() == [False, True, True]

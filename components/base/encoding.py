@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,8 +41,8 @@ class Encoded:
 
     Row `i` holds ids[offsets[i] : offsets[i + 1]] (uint32) of the text `texts[i]`, its type ids and tags likewise
     (None where there are none); windows of a text follow one another. `pieces` are all tokens of the texts, of one side
-    or of a pair's two. For each text: `lengths` are its tokens before truncation, special ones included; `lost` its words whose tag fell to truncation, `empty` its words that give no
-    token (None where it is not made of words).
+    or of a pair's two. For each text: `lengths` are its tokens before truncation, special ones included; `lost` its
+    words whose tag fell to truncation, `empty` its words that give no token (None where it is not made of words).
     """
 
     ids: NDArray[np.uint32]
@@ -62,7 +62,7 @@ class Encoded:
 
     def rows(self) -> list[NDArray[np.uint32]]:
         """The ids of each row."""
-        return np.split(self.ids, self.offsets[1:-1]) if len(self.texts) else []
+        return [self.ids[start:end] for start, end in pairwise(self.offsets.tolist())]
 
 
 class Encoder:
@@ -73,7 +73,7 @@ class Encoder:
         self.pad = find_pad(self.tokenizer)
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
-        self._single = self._template(1)
+        self.template = self._template(1)
 
     @cached_property
     def unknown(self) -> int:
@@ -85,7 +85,7 @@ class Encoder:
         return max(self.tokenizer.get_vocab().values(), default=0)
 
     @cached_property
-    def _pair(self) -> Template:
+    def pair_template(self) -> Template:
         return self._template(2)
 
     @cached_property
@@ -94,13 +94,15 @@ class Encoder:
 
     def texts(self, texts: Sequence[str]) -> Encoded:
         pieces = _pieces(self.tokenizer, texts)
-        return self._frame(self._single, self._kept(pieces.counts), [pieces])
+        return self._frame(self.template, self._kept(pieces.counts), [pieces])
 
     def pairs(self, first: Sequence[str], second: Sequence[str]) -> Encoded:
         """Each text of `first` with the one of `second`; type ids where the post-processor gives any but 0."""
         one, other = _pieces(self.tokenizer, first), _pieces(self.tokenizer, second)
-        room = self.truncation.max_length - self._pair.size
-        return self._frame(self._pair, keep_pairs(one.counts, other.counts, room, self.truncation), [one, other])
+        room = self.truncation.max_length - self.pair_template.size
+        return self._frame(
+            self.pair_template, keep_pairs(one.counts, other.counts, room, self.truncation), [one, other]
+        )
 
     def words(self, texts: Sequence[Sequence[str]], tags: NDArray[np.int32]) -> Encoded:
         """Texts that are cut into words; `tags` has one for each word of all texts, from 0.
@@ -117,7 +119,7 @@ class Encoder:
         carried = np.full(len(ids), UNTAGGED, np.int32)
         carried[_starts(counts)[counts > 0]] = tags[counts > 0]
         pieces = Pieces(ids, _sums(counts, sizes))
-        encoded = self._frame(self._single, self._kept(pieces.counts), [pieces], carried)
+        encoded = self._frame(self.template, self._kept(pieces.counts), [pieces], carried)
         assert encoded.tags is not None
         kept = _sums(encoded.tags != UNTAGGED, encoded.sizes)
         empty = _sums(counts == 0, sizes)
@@ -145,7 +147,7 @@ class Encoder:
         return template
 
     def _kept(self, counts: Integers) -> Spans:
-        return keep(counts, self.truncation.max_length - self._single.size, self.truncation)
+        return keep(counts, self.truncation.max_length - self.template.size, self.truncation)
 
     def _frame(
         self, template: Template, spans: Spans, sides: list[Pieces], carried: NDArray[np.int32] | None = None
@@ -221,12 +223,16 @@ def _pieces(tokenizer: Tokenizer, texts: Sequence[str]) -> Pieces:
 
 def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
     """The texts in order, of at most CHARACTERS_AT_ONCE together, or one that has more."""
-    ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
-    start, before = 0, 0
-    while start < len(texts):
-        stop = max(start + 1, int(np.searchsorted(ends, before + CHARACTERS_AT_ONCE, side="right")))
-        yield list(texts[start:stop])
-        start, before = stop, int(ends[stop - 1])
+    part: list[str] = []
+    characters = 0
+    for text in texts:
+        if part and characters + len(text) > CHARACTERS_AT_ONCE:
+            yield part
+            part, characters = [], 0
+        part.append(text)
+        characters += len(text)
+    if part:
+        yield part
 
 
 def _starts(counts: Integers) -> Integers:

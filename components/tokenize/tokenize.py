@@ -1,155 +1,158 @@
-"""Encodes texts by the base model's tokenizer.json, the very file that the bundle serves with."""
+"""The step: tables and the base model's tokenizer.json, the very file that the bundle serves with, to encoded rows.
+
+The rows of a split lie on a fixed grid, each cell of which becomes one Arrow record batch: shards take ranges of cells,
+so that any number of them gives the same bytes, and memory holds a few cells whatever the size of the split.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from tokenizers import Encoding, Tokenizer
 
+from components.base.encoding import Encoder
 from components.base.errors import TextgateError
-from components.base.files import new_folder, write_json
+from components.base.files import new_folder, read_json, sha256_file, write_json
 from components.base.progress import Progress
 from components.base.settings import SPLITS, TokenizeStep
-from components.base.tables import read_table, table_path
+from components.base.tables import SplitReader
+from components.base.truncation import Truncation
+from components.tokenize.rows import RowEncoder
+from components.tokenize.stream import ahead, on_grid
+from components.tokenize.tally import Measures, Tally, health
 
 ENCODED_SPLITS = ("train", "validation")
-BATCH_ROWS = 4096
-SCHEMA = pa.schema([("id", pa.string()), ("input_ids", pa.list_(pa.int32())), ("label", pa.int32())])
-
-
-class EncodedBatch(NamedTuple):
-    """`rows` has SCHEMA; `lengths` are tokens before truncation, special ones included; `unknown` of `tokens` are not
-    in the vocabulary (special tokens count in neither)."""
-
-    rows: pa.RecordBatch
-    lengths: list[int]
-    tokens: int
-    unknown: int
-
-
-class Encoder:
-    """Cuts texts to `max_length` tokens from the right; the special tokens stay."""
-
-    def __init__(self, base_model: Path, max_length: int, labels: list[str]) -> None:
-        self.tokenizer = _read_tokenizer(base_model)
-        self.special = self.tokenizer.num_special_tokens_to_add(is_pair=False)
-        self.tokenizer.enable_truncation(max_length, direction="right")
-        self.unknown_id = _unknown_id(self.tokenizer)
-        self.label_ids = {label: index for index, label in enumerate(labels)}
-
-    def batches(self, table: pa.Table, split: str) -> Iterator[EncodedBatch]:
-        """`table` has columns id, text, label. Raises TextgateError for a label that is not in the config."""
-        for rows in table.to_batches(max_chunksize=BATCH_ROWS):
-            encodings = self.tokenizer.encode_batch_fast(rows["text"].to_pylist())
-            ids = [encoding.ids for encoding in encodings]
-            labels = [self._label_id(label, split) for label in rows["label"].to_pylist()]
-            columns = [rows["id"], pa.array(ids, pa.list_(pa.int32())), pa.array(labels, pa.int32())]
-            lengths = [self._length(encoding) for encoding in encodings]
-            yield EncodedBatch(
-                pa.RecordBatch.from_arrays(columns, schema=SCHEMA),
-                lengths,
-                sum(lengths) - self.special * len(lengths),
-                sum(part.ids.count(self.unknown_id) for encoding in encodings for part in _parts(encoding)),
-            )
-
-    def _length(self, encoding: Encoding) -> int:
-        return len(encoding) + sum(len(rest) - self.special for rest in encoding.overflowing)
-
-    def _label_id(self, label: str, split: str) -> int:
-        try:
-            return self.label_ids[label]
-        except KeyError:
-            raise TextgateError(
-                f"{split} has the label {label[:40]!r}, which is not among data.labels of the config;"
-                f" they are {', '.join(self.label_ids)}"
-            ) from None
+CELL_ROWS = 4096
+CULPRITS = 20
 
 
 def tokenize(tables: Path, base_model: Path, settings: TokenizeStep, encoded: Path) -> None:
-    """Writes train.arrow, validation.arrow, labels.json and health.json into `encoded`; equal input, equal bytes.
+    """Writes train.arrow, validation.arrow (RowEncoder's schema), labels.json and health.json into `encoded`.
 
-    The test split is only measured: it is encoded where the bundle is evaluated. Raises TextgateError when the base
-    model has no readable tokenizer.json, a split has no rows, or a label is not in the config.
+    Equal input, equal bytes. The test split is only measured: it is encoded where the bundle is evaluated. Raises
+    TextgateError when the base model has no readable tokenizer.json, a split has no rows, a label is not in the
+    config, or the tokenizer does not know more of the training data than options.max_unknown_share.
     """
-    encoder = Encoder(base_model, settings.options.max_length, settings.data.labels)
+    rows, digest = _row_encoder(base_model, settings)
     with new_folder(encoded) as folder:
-        health = {}
+        figures = {}
         for split in SPLITS:
-            table = read_table(tables, split, settings.data)
-            if not table.num_rows:
-                raise TextgateError(f"{table_path(tables, split).name} has no rows")
-            batches = _with_progress(encoder.batches(table, split), split, table.num_rows)
+            figures[split] = _judge(split, _encode(tables, settings, rows, split, folder, (0, 1)), settings)
+        _report(folder, figures, settings, digest)
+
+
+def tokenize_shard(tables: Path, base_model: Path, settings: TokenizeStep, number: int, part: Path) -> None:
+    """Writes into `part` what merge needs of the shard `number` of options.shards. Raises as tokenize does."""
+    rows, digest = _row_encoder(base_model, settings)
+    with new_folder(part) as folder:
+        for split in SPLITS:
+            _encode(tables, settings, rows, split, folder, (number, settings.options.shards)).save(folder, split)
+        write_json(folder / "part.json", {"number": number, "of": settings.options.shards, "tokenizer": digest})
+
+
+def merge(parts: Sequence[Path], settings: TokenizeStep, encoded: Path) -> None:
+    """Writes into `encoded` what tokenize would, from the shards' parts, in any order.
+
+    Raises TextgateError when a part is missing or of another run, or for what tokenize would refuse in the whole.
+    """
+    known = {Path(part): read_json(Path(part) / "part.json") for part in parts}
+    ordered = sorted(known, key=lambda part: int(known[part]["number"]))
+    digest = known[ordered[0]]["tokenizer"] if ordered else ""
+    wanted = [
+        {"number": number, "of": settings.options.shards, "tokenizer": digest}
+        for number in range(settings.options.shards)
+    ]
+    if [known[part] for part in ordered] != wanted:
+        numbers = ", ".join(str(known[part]["number"]) for part in ordered) or "none"
+        raise TextgateError(
+            f"the parts of the {settings.options.shards} shards do not fit together: there are {numbers}; run tokenize"
+            " again for all of them"
+        )
+    with new_folder(encoded) as folder:
+        figures = {}
+        for split in SPLITS:
+            tally = Tally.empty(len(settings.data.labels))
+            for part in ordered:
+                tally.include(Tally.load(part, split))
+            figures[split] = _judge(split, tally, settings)
             if split in ENCODED_SPLITS:
-                batches = _written(batches, folder / f"{split}.arrow")
-            health[split] = _health(batches, settings.options.max_length)
-        write_json(folder / "health.json", health)
-        write_json(folder / "labels.json", settings.data.labels)
+                _concatenate([part / f"{split}.arrow" for part in ordered], folder / f"{split}.arrow")
+        _report(folder, figures, settings, digest)
 
 
-def _with_progress(batches: Iterator[EncodedBatch], split: str, rows: int) -> Iterator[EncodedBatch]:
-    progress = Progress(f"tokenize {split}", rows, "rows")
-    for batch in batches:
-        yield batch
-        progress.advance(batch.rows.num_rows)
-
-
-def _written(batches: Iterator[EncodedBatch], path: Path) -> Iterator[EncodedBatch]:
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
-        for batch in batches:
-            writer.write_batch(batch.rows)
-            yield batch
-
-
-def _health(batches: Iterator[EncodedBatch], max_length: int) -> dict[str, float]:
-    lengths: list[int] = []
-    tokens = unknown = 0
-    for batch in batches:
-        lengths += batch.lengths
-        tokens += batch.tokens
-        unknown += batch.unknown
-    counts = np.array(lengths)
-    return {
-        "rows": len(lengths),
-        "mean_tokens": float(counts.mean()),
-        "p95_tokens": float(np.percentile(counts, 95)),
-        "max_tokens": int(counts.max()),
-        "truncated_share": float((counts > max_length).mean()),
-        "unknown_share": unknown / max(tokens, 1),
-    }
-
-
-def _read_tokenizer(base_model: Path) -> Tokenizer:
+def _row_encoder(base_model: Path, settings: TokenizeStep) -> tuple[RowEncoder, str]:
     path = base_model / "tokenizer.json"
     if not path.is_file():
+        listing = ", ".join(sorted(file.name for file in base_model.glob("*"))) or "nothing"
         raise TextgateError(
-            f"the base model has no tokenizer.json; its folder holds {_listing(base_model)}. Save a fast tokenizer"
+            f"the base model has no tokenizer.json; its folder holds {listing}. Save a fast tokenizer"
             " beside the weights (AutoTokenizer.from_pretrained(...).save_pretrained(folder)) and name that folder"
             " in base_model.reference"
         )
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
-        raise TextgateError(f"the base model's tokenizer.json cannot be read: {error}") from None
-    tokenizer.no_padding()
-    return tokenizer
+    encoder = Encoder(path, Truncation.of(settings.options))
+    return RowEncoder(encoder, settings.data, settings.options.max_unknown_share), sha256_file(path)
 
 
-def _listing(folder: Path) -> str:
-    return ", ".join(sorted(path.name for path in folder.glob("*"))) or "nothing"
+def _encode(
+    tables: Path, settings: TokenizeStep, rows: RowEncoder, split: str, folder: Path, shard: tuple[int, int]
+) -> Tally:
+    """Encodes the cells of one shard, (number, of how many), and writes them where finetune needs the split."""
+    reader = SplitReader(tables, split, settings.data)
+    if not reader.num_rows:
+        raise TextgateError(f"{reader.path.name} has no rows")
+    cells = -(-reader.num_rows // CELL_ROWS)
+    first, last = (cells * number // shard[1] for number in (shard[0], shard[0] + 1))
+    here = min(last * CELL_ROWS, reader.num_rows) - first * CELL_ROWS
+    progress, tally = Progress(f"tokenize {split}", here, "rows"), Tally.empty(len(settings.data.labels))
+
+    def work(cell: tuple[int, pa.RecordBatch]) -> tuple[pa.RecordBatch, Measures]:
+        number, batch = cell
+        return rows.encode(batch, split, number * CELL_ROWS)
+
+    with _writer(folder / f"{split}.arrow", rows.schema) if split in ENCODED_SPLITS else nullcontext() as writer:
+        chosen = islice(enumerate(on_grid(reader.batches(CELL_ROWS), CELL_ROWS)), first, last)
+        for batch, measures in ahead(work, chosen):
+            if writer:
+                writer.write_batch(batch)
+            tally.add(measures)
+            progress.advance(measures.totals["rows"])
+    return tally
 
 
-def _unknown_id(tokenizer: Tokenizer) -> int:
-    """-1, which no token has, where the vocabulary covers every byte."""
-    model = json.loads(tokenizer.to_str())["model"]
-    token = model.get("unk_token")
-    found = tokenizer.token_to_id(token) if token else model.get("unk_id")
-    return -1 if found is None else int(found)
+def _concatenate(parts: Sequence[Path], whole: Path) -> None:
+    with pa.memory_map(str(parts[0])) as source:
+        schema = pa.ipc.open_file(source).schema
+    with _writer(whole, schema) as writer:
+        for part in parts:
+            with pa.memory_map(str(part)) as source, pa.ipc.open_file(source) as reader:
+                for number in range(reader.num_record_batches):
+                    writer.write_batch(reader.get_batch(number))
 
 
-def _parts(encoding: Encoding) -> list[Encoding]:
-    return [encoding, *encoding.overflowing]
+@contextmanager
+def _writer(path: Path, schema: pa.Schema) -> Iterator[pa.ipc.RecordBatchFileWriter]:
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        yield writer
+
+
+def _judge(split: str, tally: Tally, settings: TokenizeStep) -> dict[str, Any]:
+    """The split's health figures. Raises TextgateError where train has too much that the tokenizer does not know."""
+    options = settings.options
+    if split == "train" and tally.unknown_share > options.max_unknown_share:
+        commonest = sorted(tally.culprits.items(), key=lambda item: (-item[1], item[0]))[:CULPRITS]
+        named = ", ".join(f"{word[:40]!r} ({count})" for word, count in commonest)
+        raise TextgateError(
+            f"the base model's tokenizer does not know {tally.unknown_share:.1%} of the tokens in train, more than"
+            f" tokenization.max_unknown_share {options.max_unknown_share:.1%}; the commonest that it does not know:"
+            f" {named}. Take a base model of the texts' languages and scripts, mend the texts, or raise the limit"
+        )
+    return health(tally, settings.data.labels, options.max_length, options.truncation == "chunk")
+
+
+def _report(folder: Path, figures: dict[str, Any], settings: TokenizeStep, digest: str) -> None:
+    write_json(folder / "health.json", {**figures, "tokenizer": {"sha256": digest}})
+    write_json(folder / "labels.json", settings.data.labels)

@@ -212,28 +212,25 @@ def parts(value: str, separator: str) -> list[str]:
 
 
 def separators(column: Column) -> Iterator[tuple[str, Counter[str]]]:
-    """Those that part labels in a column of text, with the labels: such as recur in several values, so that there are
-    fewer of them than of values. Numbers are none."""
+    """Those that part labels in a column of text, with the labels and how many rows have each.
+
+    What is parted stands in other values, too (of "Food, Drink" nothing does), and there are no more labels than
+    values (of "Yes, of course" and "Yes, maybe" there are). Numbers are not parted.
+    """
     if column.share(column.numeric) > 0.5:
         return
     for separator in SEPARATORS:
-        found: Counter[str] = Counter()
-        whole, holding = 0, 0
-        for value, times in column.values.items():
-            pieces = parts(value, separator)
-            holding += times * (len(pieces) > 1)
-            whole += 1
-            for piece in set(pieces):
-                found[piece] += times
-        recurring = _recurring(column, separator)
-        if holding >= max(2, column.filled // 100) and len(found) <= whole and recurring * 2 >= len(found):
-            yield separator, found
-
-
-def _recurring(column: Column, separator: str) -> int:
-    """Parts that stand in two different values or more."""
-    seen = Counter(piece for value in column.values for piece in set(parts(value, separator)))
-    return sum(times > 1 for times in seen.values())
+        pieces = {value: set(parts(value, separator)) for value in column.values}
+        stands_in = Counter(piece for found in pieces.values() for piece in found)
+        parted = {piece for found in pieces.values() if len(found) > 1 for piece in found}
+        recurring = sum(stands_in[piece] > 1 for piece in parted)
+        holding = sum(times for value, times in column.values.items() if len(pieces[value]) > 1)
+        often = holding >= max(2, column.filled // 100)
+        if often and recurring * 2 >= len(parted) and len(stands_in) <= len(pieces):
+            rows: Counter[str] = Counter()
+            for value, times in column.values.items():
+                rows.update(dict.fromkeys(pieces[value], times))
+            yield separator, rows
 
 
 def _as_text(value: Any) -> str:

@@ -201,9 +201,7 @@ def _split(text: YamlText, splitting: Splitting, roles: Roles) -> None:
             )
             text.lines += [f"      # entity: {scalar(name)}" for name in roles.entities]
         if roles.times:
-            text.note(
-                "To test on the latest rows, as in use (rather not with entity, too: its rows are of all times):", 3
-            )
+            text.note("To test on the latest rows, as in use (not with entity, too, whose rows are of all times):", 3)
             text.lines += [f"      # time: {scalar(name)}" for name in roles.times]
 
 

@@ -38,11 +38,17 @@ def test_a_delimiter_that_the_user_names_is_not_doubted(table: Table, texts: Tex
     assert find_reading([path], None, delimiter=";").settings.delimiter == ";"
 
 
-def test_files_of_several_kinds_get_one_delimiter(table: Table, texts: Texts) -> None:
+@pytest.mark.parametrize("delimiter", ["\t", ",", ";"])
+def test_files_of_several_kinds_get_one_delimiter(delimiter: str, table: Table, texts: Texts) -> None:
     rows = [[text, "x"] for text in texts(20)]
-    paths = [table("a.csv", ["text", "label"], rows, "\t"), table("b.tsv", ["text", "label"], rows, "\t")]
-    assert find_reading(paths, None).settings.delimiter == "\t"
-    assert find_reading(paths[::-1], None).settings.delimiter == "\t"
+    paths = [table(name, ["text", "label"], rows, delimiter) for name in ("a.csv", "b.tsv")]
+    assert find_reading(paths, None).settings.delimiter == delimiter
+
+
+def test_some_rows_that_do_not_fit_do_not_decide(tmp_path: Path, texts: Texts) -> None:
+    lines = [f"{text};x" + ";y" * (number % 5 == 0) for number, text in enumerate(texts(60))]
+    (tmp_path / "a.csv").write_text("\n".join(["text;label", *lines]))
+    assert find_reading([tmp_path / "a.csv"], None).settings.delimiter == ";"
 
 
 def test_quotes_within_texts_are_no_quotes(tmp_path: Path, texts: Texts) -> None:
@@ -51,8 +57,9 @@ def test_quotes_within_texts_are_no_quotes(tmp_path: Path, texts: Texts) -> None
     assert find_reading([tmp_path / "a.tsv"], None).settings.quote == ""
 
 
-def test_a_few_odd_quotes_do_not_decide(tmp_path: Path, texts: Texts) -> None:
-    lines = [f'"{text}, too",x' for text in texts(60)]
+@pytest.mark.parametrize("more", ["", ", too"])
+def test_an_odd_quote_does_not_decide(more: str, tmp_path: Path, texts: Texts) -> None:
+    lines = [f'"{text}{more}",x' for text in texts(60)]
     lines[7] = '"left open,x'
     (tmp_path / "a.csv").write_text("\n".join(["text,label", *lines]))
     assert find_reading([tmp_path / "a.csv"], None).settings.quote == '"'

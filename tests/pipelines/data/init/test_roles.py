@@ -140,11 +140,23 @@ def test_several_labels_are_told_by_what_parts_them(separator: str, texts: Texts
     assert (roles.task, roles.separator) == ("single-label", "")
 
 
-def test_a_comma_within_labels_parts_nothing(texts: Texts) -> None:
-    roles = choose(sample_of(text=texts(COUNT), label=cycle("Food, Drink", "Home, Garden", "Toys")))
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["Food, Drink", "Home, Garden", "Toys"],
+        ["Yes, of course", "Yes, maybe", "No, never", "No, maybe"],
+        [*"abcdefgh", "of all; or none"],
+    ],
+)
+def test_a_comma_within_labels_parts_nothing(labels: list[str], texts: Texts) -> None:
+    roles = choose(sample_of(text=texts(COUNT), label=cycle(*labels)))
     assert (roles.task, roles.separator) == ("single-label", "")
+
+
+def test_a_task_must_fit_the_labels(texts: Texts) -> None:
     with pytest.raises(TextgateError, match="neither lists nor values parted"):
         choose(sample_of(text=texts(COUNT), label=cycle("Food", "Toys")), task="multi-label")
+    assert choose(sample_of(text=texts(COUNT), label=cycle(*"abcdefgh", "a; b"))).task == "multi-label"
 
 
 def test_lists_are_several_labels(texts: Texts) -> None:

@@ -18,11 +18,12 @@ def test_what_is_put_is_what_is_loaded(value: str) -> None:
     text.put("value", value, comment="a comment")
     text.put("list", [value, "b", value], comment="more " * 30)
     text.section("section")
+    text.put("value", value, 1)
     text.put("map", {value: value}, 1)
     text.put("long", [value] * 40, 1)
     loaded = yaml.safe_load(text.text())
     assert loaded["value"] == value and loaded["list"] == [value, "b", value]
-    assert loaded["section"] == {"map": {value: value}, "long": [value] * 40}
+    assert loaded["section"] == {"value": value, "map": {value: value}, "long": [value] * 40}
 
 
 @pytest.mark.parametrize("value", ["a\nkey: 1", "a\u2028key: 1", "a\x85key: 1", "a\rkey: 1"])

@@ -42,20 +42,22 @@ class LabelCounts:
         known = [self._numbers.setdefault(name, len(self._numbers)) for name in encoded.dictionary.to_pylist()]
         codes = np.array(known, np.int64)[encoded.indices.to_numpy()] if len(values) else np.zeros(0, np.int64)
         if self._is_list:
-            rows, codes = np.unique(np.stack([rows, codes]), axis=1)
+            rows, codes = np.divmod(np.unique(rows * (len(self._numbers) + 1) + codes), len(self._numbers) + 1)
         self._rows.append(rows + self._read)
         self._codes.append(codes)
         self._read += batch.num_rows
 
     def frame(self, data: DataSchema) -> pd.DataFrame:
-        """Columns place (of the row), label (as shown), n_rows_of_label and share_of_label; the last two are null where
-        the label is not in the config, the share also for the tag O, which most tokens have."""
+        """Columns place (of the row), label (as shown), label_number (its place in the config), n_rows_of_label and
+        share_of_label; the last three are null where the label is not in the config, the share also for the tag O,
+        which most tokens have."""
         codes = np.concatenate([np.zeros(0, np.int64), *self._codes])
         counts = np.bincount(codes, minlength=len(self._numbers)).astype(float)
         names = list(self._numbers)
-        known = np.array([name in set(data.labels) for name in names], bool)
+        place = {label: float(number) for number, label in enumerate(data.labels)}
+        numbers = np.array([place.get(name, np.nan) for name in names])
         shown = shown_labels(Counter(dict(zip(names, counts, strict=True))), data.labels)
-        of_label = np.where(known, counts, np.nan)
+        of_label = np.where(np.isnan(numbers), np.nan, counts)
         share = of_label / max(self._read, 1)
         if data.task == "token-tags" and OUTSIDE in self._numbers:
             share[self._numbers[OUTSIDE]] = np.nan
@@ -67,6 +69,7 @@ class LabelCounts:
             {
                 "place": np.concatenate([np.zeros(0, np.int64), *self._rows]),
                 "label": pd.Categorical.from_codes(as_shown[codes], pd.Index(distinct)),
+                "label_number": numbers[codes],
                 "n_rows_of_label": of_label[codes],
                 "share_of_label": share[codes],
             }

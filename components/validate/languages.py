@@ -19,6 +19,7 @@ from components.validate.texts import joined
 SAMPLE = 2000
 SURE = 0.9
 UNSURE = "unsure"
+CHARACTERS_READ = 2000
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,14 @@ def find_languages(tables: Path, split: str, data: DataSchema) -> Languages:
 
 def check_codes(codes: list[str]) -> None:
     """Raises TextgateError for a code that no language has."""
-    if unknown := sorted(set(codes) - set(_identifier().labels)):
+    if codes and (unknown := sorted(set(codes) - set(_identifier().labels))):
         raise TextgateError(
             f"validation.languages names {', '.join(unknown)}; known are {', '.join(sorted(_identifier().labels))}"
         )
 
 
 def _language(text: str) -> str:
-    code, probability = _identifier().classify(text)
+    code, probability = _identifier().classify(text[:CHARACTERS_READ])
     return str(code) if probability >= SURE else UNSURE
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.base.errors import TextgateError
-from components.base.settings import DataSchema, Rule, ValidateStep
+from components.base.settings import LISTS, DataSchema, Rule, ValidateStep
 from components.base.tables import SplitReader, table_path
 from components.validate import texts
 from components.validate.labels import LONGEST_SHOWN, LabelCounts, hashed, tag_faults, whole_labels
@@ -28,7 +28,7 @@ class Split:
 
     `rows` has the columns row (the id, or the row's place where an id cannot be shown), id (null where there is none)
     and those of MEASURES whose rule is not off; for a task with one label each also those of `labels`. `labels` has
-    row, label, n_rows_of_label and share_of_label, a line for each label of each row. `keys` has the numbers id, text
+    row, label, label_number, n_rows_of_label and share_of_label, a line for each label of each row. `keys` has the numbers id, text
     (null where it shows nothing) and label, for comparing rows. Where the split cannot be read, `problem` says why, and
     the frames are empty.
     """
@@ -90,6 +90,7 @@ def _measured(reader: SplitReader, split: str, settings: ValidateStep) -> Split:
     counts = LabelCounts(data)
     for batch in reader.batches():
         batch.validate(full=True)
+        _refuse_nulls(batch, data, reader.path)
         for name, measure in asked.items():
             columns[name].append(measure.of(batch, data))
         columns["ids"].append(batch["id"].to_numpy(zero_copy_only=False))
@@ -103,12 +104,18 @@ def _measured(reader: SplitReader, split: str, settings: ValidateStep) -> Split:
     labels = counts.frame(data)
     labels.insert(0, "row", rows["row"].to_numpy()[labels["place"].to_numpy()])
     if len(labels) == len(rows) and data.task in ("single-label", "text-pair"):
-        rows = rows.join(labels[["label", "n_rows_of_label", "share_of_label"]])
+        rows = rows.join(labels[["label", "label_number", "n_rows_of_label", "share_of_label"]])
     keys = pd.DataFrame({name: pd.Series(whole[name], dtype="UInt64") for name in ("id", "text", "label")})
     if comparing and len(rows):
         keys["text"] = keys["text"].mask(whole["empty"].astype(bool) if "empty" in asked else np.zeros(len(rows), bool))
         keys["id"] = keys["id"].mask(rows["id"].isna())
     return Split(split, rows, labels.drop(columns="place"), keys)
+
+
+def _refuse_nulls(batch: pa.RecordBatch, data: DataSchema, path: Path) -> None:
+    for role in LISTS[data.task]:
+        if batch[role].flatten().null_count:
+            raise TextgateError(f"{path.name}: the column {data.roles[role]} has lists with nulls in them; remove them")
 
 
 def _named_rows(ids: Column) -> pd.DataFrame:

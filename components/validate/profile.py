@@ -21,7 +21,7 @@ from components.base.encoding import read_tokenizer
 from components.base.settings import DataSchema
 from components.base.special_tokens import find_unknown
 from components.base.tables import SplitReader
-from components.validate.labels import hashed
+from components.validate.labels import OTHER_LABELS, hashed
 from components.validate.ngrams import row_texts
 
 FORMAT = 1
@@ -57,7 +57,8 @@ def build_profile(tables: Path, data: DataSchema, base_model: Path | None) -> di
     for batch in reader.batches():
         normal = pa.array(row_texts(batch, data), pa.string())
         for label, rows in _labels(batch, data):
-            labels[label] = labels.get(label, 0) + rows
+            place = label if label in labels else OTHER_LABELS
+            labels[place] = labels.get(place, 0) + rows
         lengths += _histogram(pc.utf8_length(normal).to_numpy())
         places, rows_of_words = _words(normal)
         for half in (0, 1):

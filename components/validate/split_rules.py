@@ -1,18 +1,14 @@
-"""The rules on one split: its table, its texts, its labels."""
+"""The rules on one split: its table and its texts; those on its labels are in label_rules.py."""
 
 from __future__ import annotations
-
-from collections import Counter
-from html import escape
 
 import great_expectations.expectations as gxe
 import pandas as pd
 
 from components.base.settings import ValidateStep
+from components.validate.label_rules import label_rules
 from components.validate.measures import Split
 from components.validate.rules import Batch, Frame, Rule, count, named, row_rule, share_rule
-
-LABELS_SHOWN = 10
 
 
 def split_batches(split: Split, settings: ValidateStep) -> list[Batch]:
@@ -21,11 +17,15 @@ def split_batches(split: Split, settings: ValidateStep) -> list[Batch]:
     if not len(split.rows) or split.problem:
         return [Batch(split.name, split.rows, _kept(rules))]
     rules += _text_rules(split.rows, settings)
-    label_rules = _label_rules(settings)
+    of_labels = _kept(label_rules(settings))
     if "label" in split.rows:
-        return [Batch(split.name, split.rows, _kept(rules + label_rules))]
-    labels = Batch(f"{split.name} labels", split.labels, _kept(label_rules))
-    return [Batch(split.name, split.rows, _kept(rules)), *([labels] if len(split.labels) else [])]
+        return [Batch(split.name, split.rows, _kept(rules) + of_labels)]
+    return [Batch(split.name, split.rows, _kept(rules)), Batch(labels_of(split.name), split.labels, of_labels)]
+
+
+def labels_of(split: str) -> str:
+    """The batch with a line for each label of each row."""
+    return f"{split} labels"
 
 
 def _kept(rules: list[Rule]) -> list[Rule]:
@@ -39,7 +39,7 @@ def _table_rules(split: Split, settings: ValidateStep) -> list[Rule]:
     wanted = ["row"] if readable else list(roles)
     columns = Rule(
         "columns",
-        limits.severity("columns"),
+        limits.severity("columns") if readable else "error",
         f"{', '.join(roles)}, as named under data.columns",
         gxe.ExpectTableColumnsToMatchSet(column_set=wanted, exact_match=False),
         lambda rows: list(roles) if readable else [name for name in roles if name in rows],
@@ -245,92 +245,3 @@ def _tag_sequences(settings: ValidateStep) -> Rule:
         "correct them: an entity begins with B-, and I- goes on with the same type",
         "tag_faults",
     )
-
-
-def _label_rules(settings: ValidateStep) -> list[Rule]:
-    labels, limits = settings.data.labels, settings.limits
-    least = limits.min_rows_per_label
-    shown = [escape(label) for label in labels]
-    few = limits.severity("rows_per_label")
-    return [
-        row_rule(
-            "labels_known",
-            limits.severity("labels_known"),
-            f"one of {listed(labels)} (data.labels)",
-            gxe.ExpectColumnValuesToBeInSet(column="label", value_set=shown),
-            lambda rows: ~rows["label"].isin(labels),
-            lambda rows: f"with labels outside the config: {_counted(_foreign(rows, labels))}",
-            "add them to data.labels, map them by data.source.rename_labels, or correct the rows",
-        ),
-        Rule(
-            "labels_present",
-            limits.severity("labels_present"),
-            f"each of {listed(labels)} (data.labels)",
-            gxe.ExpectColumnDistinctValuesToContainSet(column="label", value_set=shown),
-            lambda rows: sum(bool(number) for number in _counts(rows, labels).values()),
-            lambda rows: f"no row with {listed([label for label, n in _counts(rows, labels).items() if not n])}",
-            advice="bring rows of them, or take them out of data.labels",
-        ),
-        Rule(
-            "rows_per_label",
-            few,
-            f"at least {least} (validation.min_rows_per_label)",
-            gxe.ExpectColumnValuesToBeBetween(column="n_rows_of_label", min_value=least),
-            lambda rows: min((number for number in _counts(rows, labels).values() if number), default=0),
-            lambda rows: (
-                f"labels with fewer than {least} rows (validation.min_rows_per_label): "
-                + _counted({label: n for label, n in _counts(rows, labels).items() if 0 < n < least})
-            ),
-            advice="bring more rows of them, join them with others, or lower the limit",
-        ),
-        _label_share(settings),
-    ]
-
-
-def _label_share(settings: ValidateStep) -> Rule:
-    largest = settings.limits.max_label_share
-
-    def commonest(rows: Frame) -> tuple[str, float]:
-        shares = rows.drop_duplicates("label").set_index("label")["share_of_label"].dropna()
-        return (str(shares.idxmax()), float(shares.max())) if len(shares) else ("", 0.0)
-
-    def explain(rows: Frame) -> str:
-        label, share = commonest(rows)
-        return f"{label} has {share:.3g} of the rows, more than {largest:g} (validation.max_label_share)"
-
-    return Rule(
-        "label_share",
-        settings.limits.severity("label_share"),
-        f"at most {largest:g} of the rows (validation.max_label_share)",
-        gxe.ExpectColumnValuesToBeBetween(column="share_of_label", max_value=largest),
-        lambda rows: commonest(rows)[1],
-        explain,
-        advice="bring rows of the other labels, or raise the limit and mind the macro figures",
-    )
-
-
-def listed(labels: list[str]) -> str:
-    """The first ten."""
-    more = f" and {len(labels) - LABELS_SHOWN} more" if len(labels) > LABELS_SHOWN else ""
-    return ", ".join(labels[:LABELS_SHOWN]) + more
-
-
-def _counts(rows: Frame, labels: list[str]) -> dict[str, int]:
-    """Rows of each of `labels`, 0 included."""
-    found = _label_counts(rows["label"])
-    return {label: found[label] for label in labels}
-
-
-def _foreign(rows: Frame, labels: list[str]) -> dict[str, int]:
-    """Rows of each other label, the commonest first."""
-    config = set(labels)
-    return {label: number for label, number in _label_counts(rows["label"]).most_common() if label not in config}
-
-
-def _label_counts(labels: pd.Series) -> Counter[str]:
-    return Counter({str(label): int(number) for label, number in labels.value_counts(sort=False).items() if number})
-
-
-def _counted(counts: dict[str, int]) -> str:
-    first = [f"{label} ({number})" for label, number in list(counts.items())[:LABELS_SHOWN]]
-    return ", ".join(first) + (f" and {len(counts) - LABELS_SHOWN} more" if len(counts) > LABELS_SHOWN else "")

@@ -21,14 +21,26 @@ INVISIBLE = (
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{ad}\x{200b}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}"
     r"\x{2066}-\x{206f}\x{feff}]"
 )
-MAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
+# Holds for every text that ftfy takes for damaged (a test sees to it), and for few others: badness is slow.
+ODD = r"\x{80}-\x{2ff}Ґґ\x{2000}-\x{25ff}\x{fb01}\x{fb02}\x{fffd}"
+SUSPICIOUS = rf"[\x{{80}}-\x{{9f}}ÃÂŒœØÙ]|[вВ]Ђ|[{ODD}][^\x00-\x7f]|[^\x00-\x7f][{ODD}]"
+MAIL = r"[\pL\pN._%+-]+@[\pL\pN-]+(?:\.[\pL\pN-]+)*\.\pL{2,}"
 # A number with its country, or grouped as national numbers are: bare digits are more often an order or a date.
 PHONE = (
-    r"(?:^|[^\w.])(?:\+\d{1,3}[ .\-/]?(?:\(\d{1,4}\)[ .\-/]?)?\d(?:[ .\-/]?\d){6,12}"
+    r"(?:^|[^\w.])(?:(?:\+\d{1,3}|\(\+\d{1,3}\)|00\d{2,3}[ .\-/])[ .\-/]?(?:\(\d{1,4}\)[ .\-/]?)?\d(?:[ .\-/]?\d){6,12}"
     r"|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4})(?:$|[^\w])"
 )
-CARD = re.compile(r"(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d.-])")
-DIGITS = r"\d[\d -]{11,}\d"
+# Unbroken, or in the groups that are printed on cards; the first digit is that of a bank's or a payment network's card.
+CARDS = [
+    re.compile(rf"(?<!\d)(?<!\d[.,-])(?=[2-6]){digits}(?!\d|[.,]\d)", re.ASCII)
+    for digits in (
+        r"\d{13,19}",
+        r"\d{4}([ \-\u00a0])\d{4}\1\d{4}\1\d{4}",
+        r"\d{4}([ \-\u00a0])\d{4}\1\d{4}\1\d{4}\1\d{3}",
+        r"\d{4}([ \-\u00a0])\d{6}\1\d{4,5}",
+    )
+]
+DIGITS = r"\d[\d \x{a0}-]{11,}\d"
 
 Column = npt.NDArray[Any]
 
@@ -70,7 +82,7 @@ def damaged(texts: pa.Array) -> Column:
     Those with replacement characters are counted by these alone.
     """
     whole = replacement_characters(texts) == 0
-    return _where(whole & ~numbers(pc.string_is_ascii(texts)), texts, ftfy.badness.is_bad)
+    return _where(whole & numbers(pc.match_substring_regex(texts, SUSPICIOUS)), texts, ftfy.badness.is_bad)
 
 
 def mails(texts: pa.Array) -> Column:
@@ -82,7 +94,8 @@ def phones(texts: pa.Array) -> Column:
 
 
 def cards(texts: pa.Array) -> Column:
-    """Whether a text holds 13 to 19 digits with the check digit of a card (ISO/IEC 7812, Luhn)."""
+    """Whether a text holds 13 to 19 digits with the check digit of a card (ISO/IEC 7812, Luhn), as a tenth of all
+    long numbers do."""
     return _where(numbers(pc.match_substring_regex(texts, DIGITS)), texts, _has_card)
 
 
@@ -99,7 +112,7 @@ def _where(chosen: Column, texts: pa.Array, test: Any) -> Column:
 
 
 def _has_card(text: str) -> bool:
-    return any(_luhn(re.sub(r"\D", "", match.group())) for match in CARD.finditer(text))
+    return any(_luhn(re.sub(r"\D", "", match.group())) for card in CARDS for match in card.finditer(text))
 
 
 def _luhn(digits: str) -> bool:

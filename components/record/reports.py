@@ -28,9 +28,13 @@ def validation(folder: Path) -> Contents:
     contents = Contents(files={"validation/validation.json": folder / "validation.json"})
     if (folder / "data_docs").is_dir():
         contents.files["validation/data_docs"] = folder / "data_docs"
+    broken = [check["severity"] for check in report["checks"] if not check["passed"]]
+    measured = {drift["rule"]: drift["effect"] for drift in report["drift"]}
     contents.metrics += [
         Point("validation/checks", len(report["checks"])),
-        Point("validation/failed_checks", sum(not check["passed"] for check in report["checks"])),
+        Point("validation/failed_checks", broken.count("error")),
+        Point("validation/warnings", broken.count("warn")),
+        *_points("drift", measured),
         *(Point(f"data/{split}/rows", profile["rows"]) for split, profile in report["profile"].items()),
     ]
     return contents

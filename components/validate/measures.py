@@ -28,9 +28,9 @@ class Split:
 
     `rows` has the columns row (the id, or the row's place where an id cannot be shown), id (null where there is none)
     and those of MEASURES whose rule is not off; for a task with one label each also those of `labels`. `labels` has
-    row, label, label_number, n_rows_of_label and share_of_label, a line for each label of each row. `keys` has the numbers id, text
-    (null where it shows nothing) and label, for comparing rows. Where the split cannot be read, `problem` says why, and
-    the frames are empty.
+    row, label, label_number, n_rows_of_label and share_of_label, a line for each label of each row. `keys` has the
+    numbers id, text (null where it shows nothing) and label, for comparing rows. Where the split cannot be read,
+    `problem` says why, and the frames are empty.
     """
 
     name: str

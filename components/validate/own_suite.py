@@ -1,19 +1,21 @@
 """Expectations of a JSON suite in the repository: each replaces the generated one of its name, or is added.
 
-`meta.check` is the name, `meta.batch` the batch (train, validation, test, "across splits"; without it every split),
-`meta.severity` error or warn. `kwargs.column` names a measured column (see Split in measures.py), a role of the task
-(text, text_pair; tokens joined by spaces), or one of data.columns.keep.
+`meta.check` is the name, `meta.batch` the batch (train, validation, test, "across splits"; for a task with lists of
+labels also "train labels" and so on, of a line for each label; without it every split), `meta.severity` error or warn.
+Columns are measured ones (see Split in measures.py, and across_splits), a text of the task (text, text_pair; tokens
+joined by spaces), or one of data.columns.keep.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
 import great_expectations as gx
-import pandas as pd
+import numpy as np
 from great_expectations.expectations.registry import get_expectation_impl
 
 from components.base.errors import TextgateError
@@ -22,10 +24,12 @@ from components.base.settings import SPLITS, SuiteExpectation, ValidateStep
 from components.base.tables import SplitReader
 from components.validate.rules import Batch, Rule
 from components.validate.shared_rules import ACROSS
+from components.validate.split_rules import labels_of
 from components.validate.texts import joined
 
 TEXTS = ("text", "text_pair", "tokens")
-ROW_BY_ROW = "expect_column_values_"
+ESCAPED = ("row", "id", "label")
+LONGEST_EXPECTED = 200
 
 
 def with_own(batches: Sequence[Batch], tables: Path, settings: ValidateStep) -> list[Batch]:
@@ -35,22 +39,23 @@ def with_own(batches: Sequence[Batch], tables: Path, settings: ValidateStep) -> 
     Raises TextgateError naming an expectation that Great Expectations does not know or whose arguments it refuses.
     """
     changed = {batch.name: batch for batch in batches}
+    known = [*SPLITS, ACROSS]
+    if settings.data.task in ("multi-label", "token-tags"):
+        known += map(labels_of, SPLITS)
     for place, own in enumerate(settings.suite):
         where = f"expectation {place + 1} ({own.type}) of {settings.limits.suite or 'the suite'}"
         wanted = own.meta.get("batch")
-        if wanted is not None and wanted not in (*SPLITS, ACROSS, *changed):
-            raise TextgateError(f"{where}: meta.batch is {wanted!r}; it is one of {', '.join((*SPLITS, ACROSS))}")
-        for name in [wanted] if wanted else [name for name in SPLITS if name in changed]:
+        if wanted is not None and wanted not in known:
+            raise TextgateError(f"{where}: meta.batch is {wanted!r}; it is one of {', '.join(known)}")
+        for name in [wanted] if wanted else SPLITS:
+            rule = _rule(own, where)
             batch = changed.get(name)
             if batch is None or not len(batch.rows):
                 continue
-            rule = _rule(own, where, settings)
-            column = own.kwargs.get("column")
-            if column in batch.rows or column is None:
-                changed[name] = _placed(batch, rule)
-            else:
-                private = _private(changed, batch, str(column), tables, settings, where)
-                changed[private.name] = _placed(private, rule)
+            columns = _columns(own)
+            if not set(columns) <= set(batch.rows):
+                batch = _private(changed, batch, columns, tables, settings, where)
+            changed[batch.name] = _placed(batch, rule)
     return list(changed.values())
 
 
@@ -59,30 +64,45 @@ def write_generated(batches: Sequence[Batch], path: Path) -> None:
     suite = gx.ExpectationSuite(name="textgate")
     for batch in batches:
         for rule in batch.rules:
-            expectation = rule.expectation.model_copy() if hasattr(rule.expectation, "model_copy") else rule.expectation
-            expectation.meta = {"check": rule.name, "batch": batch.name, "severity": rule.severity}
-            suite.add_expectation(expectation)
+            rule.expectation.meta = {"check": rule.name, "batch": batch.name, "severity": rule.severity}
+            suite.add_expectation(rule.expectation)
     content = suite.to_json_dict()
-    kept = [{key: item[key] for key in ("type", "kwargs", "meta")} for item in content["expectations"]]
+    kept = [
+        {"type": item["type"], "kwargs": _values(item["kwargs"], unescape), "meta": item["meta"]}
+        for item in content["expectations"]
+    ]
     write_json(path, {"name": "textgate", "expectations": kept})
 
 
-def _rule(own: SuiteExpectation, where: str, settings: ValidateStep) -> Rule:
+def _rule(own: SuiteExpectation, where: str) -> Rule:
     severity = own.meta.get("severity", "error")
     if severity not in ("error", "warn"):
         raise TextgateError(f"{where}: meta.severity is {severity!r}; it is error or warn")
-    if own.kwargs.get("column") in TEXTS and not own.type.startswith(ROW_BY_ROW) and not settings.limits.show_texts:
-        raise TextgateError(
-            f"{where} would show texts; of a text column only {ROW_BY_ROW}... are run, unless validation.show_texts"
-        )
     try:
-        expectation = get_expectation_impl(own.type)(**own.kwargs)
+        expectation = get_expectation_impl(own.type)(**_values(own.kwargs, escape))
     except Exception as error:  # the registry and pydantic v1 raise errors of their own
         raise TextgateError(f"{where} is refused by Great Expectations: {' '.join(str(error).split())}") from None
     shown = {key: value for key, value in own.kwargs.items() if key != "column"}
     on = f" of {own.kwargs['column']}" if "column" in own.kwargs else ""
     check = str(own.meta.get("check") or f"{own.type}{on}")
-    return Rule(check, severity, f"{own.type}{on} {shown or ''}".strip(), expectation)
+    expected = f"{own.type}{on} {shown or ''}".strip()
+    if len(expected) > LONGEST_EXPECTED:
+        expected = expected[:LONGEST_EXPECTED] + "…"
+    return Rule(check, severity, expected, expectation)
+
+
+def _values(kwargs: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """With the values that stand for ids or labels as the batches have them, whose markup is escaped, or back."""
+    values = kwargs.get("value_set")
+    if kwargs.get("column") not in ESCAPED or not isinstance(values, list):
+        return kwargs
+    return {**kwargs, "value_set": [change(value) if isinstance(value, str) else value for value in values]}
+
+
+def _columns(own: SuiteExpectation) -> list[str]:
+    named = [own.kwargs.get(key) for key in ("column", "column_A", "column_B")]
+    listed = own.kwargs.get("column_list")
+    return [str(name) for name in [*named, *(listed if isinstance(listed, list) else [])] if name is not None]
 
 
 def _placed(batch: Batch, rule: Rule) -> Batch:
@@ -101,18 +121,25 @@ def _said(rule: Rule) -> tuple[str, Any]:
 
 
 def _private(
-    batches: dict[str, Batch], batch: Batch, column: str, tables: Path, settings: ValidateStep, where: str
+    batches: dict[str, Batch], batch: Batch, columns: list[str], tables: Path, settings: ValidateStep, where: str
 ) -> Batch:
-    kept = settings.data.columns.keep
-    if batch.name not in SPLITS or (column not in kept and column not in settings.data.roles):
-        known = [*batch.rows.columns, *(role for role in TEXTS if role in settings.data.roles), *kept]
-        raise TextgateError(f"{where}: {batch.name} has no column {column!r}; it has {', '.join(known)}")
+    data, kept = settings.data, settings.data.columns.keep
+    texts = [role for role in TEXTS if role in data.roles]
+    for column in columns:
+        if column not in batch.rows and (batch.name not in SPLITS or column not in (*texts, *kept)):
+            known = [*batch.rows.columns, *((*texts, *kept) if batch.name in SPLITS else ())]
+            raise TextgateError(f"{where}: {batch.name} has no column {column!r}; it has {', '.join(known)}")
     name = f"{batch.name} texts"
-    before = batches.get(name) or Batch(name, batch.rows[["row"]], [], private=not settings.limits.show_texts)
-    if column in before.rows:
-        return before
-    reader = SplitReader(tables, batch.name, settings.data, also=(column,) if column in kept else ())
-    values: list[Any] = []
-    for part in reader.batches():
-        values += (joined(part, settings.data) if column == "tokens" else part[column]).to_pylist()
-    return replace(before, rows=before.rows.assign(**{column: pd.Series(values, dtype=object)}))
+    private = batches.get(name) or Batch(name, batch.rows[["row"]], [], private=not settings.limits.show_texts)
+    for column in columns:
+        if column not in private.rows:
+            values = batch.rows[column] if column in batch.rows else _read(tables, batch.name, column, settings)
+            private = replace(private, rows=private.rows.assign(**{column: values}))
+    return private
+
+
+def _read(tables: Path, split: str, column: str, settings: ValidateStep) -> np.ndarray:
+    data = settings.data
+    reader = SplitReader(tables, split, data, also=(column,) if column in data.columns.keep else ())
+    parts = [joined(batch, data) if column == "tokens" else batch[column] for batch in reader.batches()]
+    return np.concatenate([np.zeros(0, object), *(part.to_numpy(zero_copy_only=False) for part in parts)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import great_expectations.expectations as gxe
-import pandas as pd
 
 from components.base.settings import ValidateStep
 from components.validate.label_rules import label_rules

@@ -33,11 +33,13 @@ QUESTIONS = (
 def command(full: bool, seed: int | None) -> None:
     """Run everything once on the default data, serve the model and ask it three questions."""
     from components.canary.process import ServerFailedError
+    from pipelines.data.remote import check_remotes
     from pipelines.local.launch import run_locally
     from pipelines.local.screen import Screen
     from pipelines.local.summary import show
 
     settings = load(DEFAULT_CONFIG, [*(() if full else PART), f"training.seed={next_seed() if seed is None else seed}"])
+    check_remotes(settings)
     with Screen(settings) as screen:
         run = run_locally(settings, screen.watch)
     try:

@@ -8,7 +8,7 @@ import click
 
 from components.base.errors import TextgateError
 from components.base.settings import Settings, from_json, load
-from pipelines.cli.options import DEFAULT_CONFIG, set_option
+from pipelines.cli.options import DEFAULT_CONFIG, set_option, typed
 
 
 @click.command()
@@ -21,6 +21,7 @@ def command(config: Path | None, overrides: tuple[str, ...], reuse: str | None, 
 
     A refusal by validation, gate or canary is a result and exits 0; a step that fails exits 1.
     """
+    from pipelines.data.remote import check_remotes
     from pipelines.local.folder import STEPS, find_run
     from pipelines.local.launch import run_locally
     from pipelines.local.screen import Screen
@@ -39,6 +40,8 @@ def command(config: Path | None, overrides: tuple[str, ...], reuse: str | None, 
         settings = from_json(Settings, (earlier.folder / "settings.json").read_text(encoding="utf-8"))
     else:
         settings = load(config or DEFAULT_CONFIG, list(overrides))
+    if not earlier:
+        check_remotes(settings, typed(config or DEFAULT_CONFIG, overrides))
     with Screen(settings) as screen:
         run = run_locally(settings, screen.watch, earlier, first)
-    show(run, settings, options=f" --config {config}" if config and config != DEFAULT_CONFIG else "")
+    show(run, settings, options=typed(config or DEFAULT_CONFIG, ()))

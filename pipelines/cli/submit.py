@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.base.settings import load
-from pipelines.cli.options import config_option, set_option
+from pipelines.cli.options import config_option, set_option, typed
 
 COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": "yellow"}
 
@@ -46,7 +46,7 @@ def command(
     settings = load(config, list(overrides))
     check_settings(settings)
     if not unchecked:
-        check_remotes(settings, f" --config {config}")
+        check_remotes(settings, typed(config, overrides))
     cluster = Cluster(host, namespace)
     run = submit(settings, cluster, experiment)
     known = "uploaded" if run.uploaded else "which was there already"

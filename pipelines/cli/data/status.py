@@ -22,7 +22,7 @@ def command(context: click.Context, config: Path, overrides: tuple[str, ...]) ->
     from rich.markup import escape
 
     from components.base.settings import load
-    from pipelines.cli.data.options import typed
+    from pipelines.cli.options import typed
     from pipelines.data.status import status
 
     settings = load(config, list(overrides))

@@ -27,8 +27,10 @@ def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) ->
     root = tmp_path / "reports"
     lengths = {"mean": 12.5, "p50": 12, "p95": 20, "max": 30}
     profile = {split: {"rows": 30, "labels": {"positive": 30}, "text_length": lengths} for split in ("train", "test")}
-    check = {"check": "labels", "passed": True, "observed": 3, "expected": "3"}
-    validation = {"passed": True, "failures": [], "checks": [check], "profile": profile}
+    check = {"check": "labels", "severity": "error", "passed": True, "observed": 3, "expected": "3"}
+    warned = {**check, "severity": "warn", "passed": False}
+    drift = [{"rule": "label_drift", "effect": 0.25}, {"rule": "unknown_drift", "effect": None}]
+    validation = {"passed": True, "failures": [], "checks": [check, warned], "profile": profile, "drift": drift}
     write_json(root / "validation" / "validation.json", validation)
     (root / "validation" / "data_docs" / "static").mkdir(parents=True)
     (root / "validation" / "data_docs" / "index.html").write_text("<html>")

@@ -31,7 +31,7 @@ def test_init_writes_a_config_that_loads_and_names_what_it_saw(story: Story) -> 
     status, out, err = story.textgate("init", "--from", "export", "--name", "tickets", "--output", "tickets.yaml")
     assert status == 0, err
     config = yaml.safe_load((story.project / "tickets.yaml").read_text(encoding="utf-8"))
-    assert config["data"]["columns"] == {"text": "Nachricht", "label": "Gefühl"}
+    assert config["data"]["columns"] == {"id": "id", "text": "Nachricht", "label": "Gefühl"}
     assert set(config["data"]["labels"]) == {"BAD", "GOOD", "PLAIN"}
     assert config["data"]["source"]["delimiter"] == ";"
     assert "cp1252" in config["data"]["source"]["encoding"].replace("windows-", "cp")

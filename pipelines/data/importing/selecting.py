@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.base.settings import DataSettings, SourceSettings
+from components.base.settings import DataSettings
 from pipelines.data.importing import copies
 from pipelines.data.importing.bad_rows import BadRows, place
 from pipelines.data.importing.splitting import assign_splits
@@ -37,11 +37,12 @@ class Selection(NamedTuple):
 class _Rows:
     """The rows that are left, fewer with each rule that takes some out."""
 
-    def __init__(self, spool: Spool, sources: Sequence[Source], bad: BadRows) -> None:
-        self.keys, self.sources, self.bad = spool.keys, sources, bad
-        self.groups = copies.text_groups(self.keys)
-        self.rows = np.arange(len(self.keys))
+    def __init__(self, spool: Spool, rows: NDArray[np.int64], sources: Sequence[Source], bad: BadRows) -> None:
+        self.rows, self.keys, self.groups = rows, spool.keys, copies.text_groups(spool.keys)
+        self.sources, self.bad = sources, bad
         self.copies: Counter[str] = Counter()
+        if len(rows) < len(self.keys):
+            self.keys, self.groups = self.keys[rows], self.groups[rows]
 
     def take_out(self, mask: NDArray[np.bool_], reason: str, handling: str) -> None:
         """Of the rows that are left those in `mask`, where they are not to be kept; counts them either way."""
@@ -49,10 +50,10 @@ class _Rows:
             self.copies[reason] += int(mask.sum())
             return
         detail = f"dropped by data.source.{COPY_SETTINGS[reason]}"
-        for row in self.rows[mask]:
-            key = self.keys[row]
+        for key in self.keys[mask]:
             self.bad.note(self.sources[key["source"]], Broken(int(key["line"]), reason, detail))
-        self.rows = self.rows[~mask]
+        if mask.any():
+            self.rows, self.keys, self.groups = self.rows[~mask], self.keys[~mask], self.groups[~mask]
 
 
 def check_ids(spool: Spool, sources: Sequence[Source], bad: BadRows) -> NDArray[np.int64]:
@@ -77,20 +78,11 @@ def select(
     spool: Spool, rows: NDArray[np.int64], sources: Sequence[Source], data: DataSettings, bad: BadRows
 ) -> Selection:
     """Raises TextgateError where a split is left without rows."""
-    left, source = _Rows(spool, sources, bad), data.source
-    left.rows = rows
-    _drop_copies(left, source)
-    keys = left.keys[left.rows]
-    splits = assign_splits(keys, left.groups[left.rows], list(spool.label_sets), source.split)
-    left.copies[LEAK] = int(copies.leaking(splits, left.groups[left.rows]).sum())
-    return Selection(left.rows, splits, copies.id_numbers(keys), left.copies)
-
-
-def _drop_copies(left: _Rows, source: SourceSettings) -> None:
-    contradictory = copies.contradictory(left.keys[left.rows], left.groups[left.rows])
-    left.take_out(contradictory, CONTRADICTION, source.contradictions)
-    duplicated = copies.duplicated(left.keys[left.rows], left.groups[left.rows])
-    left.take_out(duplicated, DUPLICATE, source.duplicates)
+    left, source = _Rows(spool, rows, sources, bad), data.source
+    left.take_out(copies.contradictory(left.keys, left.groups), CONTRADICTION, source.contradictions)
+    left.take_out(copies.duplicated(left.keys, left.groups), DUPLICATE, source.duplicates)
     if source.leaks == "drop":
-        leaking = copies.leaking(left.keys["split"][left.rows], left.groups[left.rows])
-        left.take_out(leaking, LEAK, source.leaks)
+        left.take_out(copies.leaking(left.keys["split"], left.groups), LEAK, source.leaks)
+    splits = assign_splits(left.keys, left.groups, list(spool.label_sets), source.split)
+    left.copies[LEAK] = int(copies.leaking(splits, left.groups).sum())
+    return Selection(left.rows, splits, copies.id_numbers(left.keys), left.copies)

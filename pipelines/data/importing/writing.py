@@ -152,7 +152,7 @@ def _ids(ids: pa.ChunkedArray, copies: NDArray[np.int32]) -> pa.ChunkedArray:
     if (copies == 1).all():
         return ids
     numbers = pa.array(copies).cast(ids.type)
-    return pc.if_else(pa.array(copies > 1), pc.binary_join_element_wise(ids, numbers, "-"), ids)
+    return pc.if_else(pa.array(copies > 1), pc.binary_join_element_wise(ids, numbers, pa.scalar("-", ids.type)), ids)
 
 
 LZ4 = pa.ipc.IpcWriteOptions(compression="lz4")

@@ -22,7 +22,7 @@ LONGEST_VALUE = 200
 LONGEST_NAME = 100
 SEPARATORS = (";", "|", ",")
 NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*")
-WHOLE = re.compile(r"\s*[-+]?\d+\s*")
+WHOLE = re.compile(r"\s*[-+]?\d+(\.0*)?\s*")
 DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?!\d).*", re.DOTALL)
 # From Thai to the Hangul syllables: scripts that mostly put no spaces between words, or long words.
 UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u9fff\uac00-\ud7af]")
@@ -128,7 +128,7 @@ class Column:
             self.iso += 1
         else:
             self.numeric += 1
-            self.whole += isinstance(value, int)
+            self.whole += isinstance(value, bool) or bool(WHOLE.fullmatch(text))
 
     def _count(self, text: str) -> None:
         if len(text) > LONGEST_VALUE:
@@ -214,19 +214,16 @@ def parts(value: str, separator: str) -> list[str]:
 def separators(column: Column) -> Iterator[tuple[str, Counter[str]]]:
     """Those that part labels in a column of text, with the labels and how many rows have each.
 
-    What is parted stands in other values, too (of "Food, Drink" nothing does), and there are no more labels than
-    values (of "Yes, of course" and "Yes, maybe" there are). Numbers are not parted.
+    What is parted stands in other values, too, so that there are no more labels than values ("Food, Drink" and "Toys"
+    would give more). Numbers are not parted.
     """
     if column.share(column.numeric) > 0.5:
         return
     for separator in SEPARATORS:
         pieces = {value: set(parts(value, separator)) for value in column.values}
-        stands_in = Counter(piece for found in pieces.values() for piece in found)
-        parted = {piece for found in pieces.values() if len(found) > 1 for piece in found}
-        recurring = sum(stands_in[piece] > 1 for piece in parted)
+        labels = set().union(*pieces.values())
         holding = sum(times for value, times in column.values.items() if len(pieces[value]) > 1)
-        often = holding >= max(2, column.filled // 100)
-        if often and recurring * 2 >= len(parted) and len(stands_in) <= len(pieces):
+        if holding >= max(2, column.filled // 100) and len(labels) <= len(pieces):
             rows: Counter[str] = Counter()
             for value, times in column.values.items():
                 rows.update(dict.fromkeys(pieces[value], times))

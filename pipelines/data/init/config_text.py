@@ -100,7 +100,18 @@ def _labels(text: YamlText, found: Found) -> None:
             f" by rename_labels, or take them out): {listed([scalar(label) for label in rare], MANY)}",
             1,
         )
+    if faults := fault_note(found.measures):
+        text.note(faults, 1)
     text.put("labels", found.labels, 1)
+
+
+def fault_note(measures: Measures) -> str:
+    if not measures.faults:
+        return ""
+    return (
+        f"{counted(measures.faults, 'row')} with tags that are not valid BIO, which validation refuses: an entity"
+        " begins with B-type, and I-type goes on with the same type"
+    )
 
 
 def rare_labels(measures: Measures) -> list[str]:
@@ -215,7 +226,7 @@ def _validation(text: YamlText, found: Found) -> None:
     text.put(
         "min_rows_per_label", limits.min_rows_per_label, 1, f"in each split, where the rarest label has {least:,} now"
     )
-    text.put("max_label_share", limits.max_label_share, 1, f"the commonest has {_largest_share(measures):.3g} now")
+    text.put("max_label_share", limits.max_label_share, 1, f"the commonest has {measures.largest_share:.3g} now")
     text.put(
         "max_text_length",
         limits.max_text_length,
@@ -227,15 +238,6 @@ def _validation(text: YamlText, found: Found) -> None:
             f"Much longer than all others, and beyond this limit: {counted(limits.too_long, 'text')}; look at them",
             1,
         )
-
-
-def _largest_share(measures: Measures) -> float:
-    return max(
-        counts[split] / rows
-        for counts in measures.by_split.values()
-        for split, rows in enumerate(measures.rows.values())
-        if rows
-    )
 
 
 def _training(text: YamlText, found: Found) -> None:

@@ -38,26 +38,20 @@ class Limits:
 
 
 def suggest_limits(measures: Measures, task: Task) -> Limits:
-    shares = [
-        rows[split] / total
-        for rows in measures.by_split.values()
-        for split, total in enumerate(measures.rows.values())
-        if total
-    ]
     present = [count for rows in measures.by_split.values() for count in rows if count]
     longest = _text_length(measures)
     max_length = _max_length(measures)
     return Limits(
         {split: round_down(rows / 2) for split, rows in measures.rows.items()},
         min(round_down(min(present) / 2), 50),
-        label_share(max(shares)),
+        label_share(measures.largest_share),
         longest,
         int((measures.characters > longest).sum()),
         max_length,
         float((measures.tokens > max_length).mean()),
         _buckets(measures, max_length),
         _epochs(measures.rows["train"]),
-        accuracy_floor(max(shares)) if task in ("single-label", "text-pair") else 0.5,
+        accuracy_floor(measures.largest_share) if task in ("single-label", "text-pair") else 0.5,
     )
 
 

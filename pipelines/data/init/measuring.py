@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from components.base.errors import TextgateError
 from components.base.settings import SPLITS, DataSettings
+from components.validate.labels import OUTSIDE, tag_faults
 from pipelines.data.importing.bad_rows import BadRows
 from pipelines.data.importing.gathering import gather
 from pipelines.data.importing.selecting import CONTRADICTION, DUPLICATE, LEAK, Selection, check_ids, select
@@ -30,9 +31,9 @@ MOST_LABELS = 10_000
 class Measures:
     """`read` rows, of which `bad` cannot be taken (by reason; `examples` name some); `rows` of each split.
 
-    `labels` counts rows (with token tags, tags), `by_split` the rows of each label in each split (with token tags, of
-    each type of entity). `contradictions`, `duplicates` and `leaks` count rows. Lengths are in characters, of the
-    longer of a pair, and in tokens.
+    `labels` counts labels, `by_split` the rows that have each in each split; `outside` is the tag that most tokens
+    have, empty for other tasks. `contradictions`, `duplicates`, `leaks` and `faults` (tags that are not valid BIO)
+    count rows. Lengths are in characters, of the longer of a pair, and in tokens.
     """
 
     read: int
@@ -41,16 +42,24 @@ class Measures:
     rows: dict[str, int]
     labels: Counter[str]
     by_split: dict[str, list[int]]
+    outside: str
     contradictions: int
     duplicates: int
     leaks: int
+    faults: int
     characters: NDArray[np.int64]
     tokens: NDArray[np.int64]
     unknown_share: float
 
     @property
-    def kept(self) -> int:
-        return sum(self.rows.values())
+    def largest_share(self) -> float:
+        """Of a split's rows, that have one label, but for `outside`."""
+        return max(
+            counts[split] / rows
+            for label, counts in self.by_split.items()
+            for split, rows in enumerate(self.rows.values())
+            if rows and label != self.outside
+        )
 
 
 class MeasuringSpool(Spool):
@@ -59,6 +68,9 @@ class MeasuringSpool(Spool):
     def __init__(self, folder: Path, data: DataSettings, base_model: Path) -> None:
         super().__init__(folder, data)
         self.label_name = data.columns.label
+        self.sets: dict[tuple[str, ...], int] = {}
+        self.set_of = array("L")
+        self.faults = 0
         self.characters = array("L")
         self.labels: Counter[str] = Counter()
         self.lengths = TokenLengths(base_model, data.task)
@@ -69,6 +81,9 @@ class MeasuringSpool(Spool):
         self.characters.append(max(map(len, whole)))
         self.lengths.add(row.texts)
         self.labels.update(row.labels)
+        self.set_of.append(self.sets.setdefault(tuple(sorted(set(row.labels))), len(self.sets)))
+        if self.task == "token-tags":
+            self.faults += any(tag_faults([row.texts], [row.labels]))
         if len(self.labels) > MOST_LABELS:
             raise TextgateError(
                 f"{self.label_name!r} has more than {MOST_LABELS:,} different values, and is taken for the label; name"
@@ -99,21 +114,22 @@ def measure(sources: Sequence[Source], data: DataSettings, base_model: Path, sta
             dict(zip(SPLITS, map(int, np.bincount(selection.splits, minlength=3)), strict=True)),
             spool.labels,
             _by_split(spool, selection),
+            OUTSIDE if data.task == "token-tags" else "",
             selection.copies[CONTRADICTION],
             selection.copies[DUPLICATE],
             selection.copies[LEAK],
+            spool.faults,
             np.array(spool.characters, np.int64),
             spool.lengths.lengths(),
             spool.lengths.unknown_share,
         )
 
 
-def _by_split(spool: Spool, selection: Selection) -> dict[str, list[int]]:
-    sets = list(spool.label_sets)
-    counts = np.zeros((3, len(sets)), np.int64)
-    np.add.at(counts, (selection.splits, spool.keys["labels"][selection.rows]), 1)
+def _by_split(spool: MeasuringSpool, selection: Selection) -> dict[str, list[int]]:
+    counts = np.zeros((3, len(spool.sets)), np.int64)
+    np.add.at(counts, (selection.splits, np.array(spool.set_of, np.int64)[selection.rows]), 1)
     table: dict[str, list[int]] = {}
-    for number, labels in enumerate(sets):
+    for labels, number in spool.sets.items():
         for label in labels:
             table[label] = [
                 n + int(rows) for n, rows in zip(table.get(label, [0, 0, 0]), counts[:, number], strict=True)

@@ -43,8 +43,8 @@ def find_splits(sources: Sequence[Source], sample: Sample) -> Splitting:
     if len(sources) > 1 and found:
         says = ", ".join(source.path.name for source, (_, split) in named.items() if split)
         others = ", ".join(source.path.name for source, (_, split) in named.items() if not split)
-        why = f"{others} does not say which" if others else "no file is named as another"
-        splitting.notes.append(f"{says} looks like one split, but {why}; all files are taken together and divided anew")
+        why = f"{others} {'do' if ',' in others else 'does'} not say which" if others else "none is for another split"
+        splitting.notes.append(f"{says}: named as a split is, but {why}; all files are taken together and divided anew")
     return splitting
 
 

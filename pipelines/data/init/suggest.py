@@ -20,6 +20,7 @@ from pipelines.data.init.config_text import (
     config_text,
     copy_notes,
     counted,
+    fault_note,
     listed,
     rare_labels,
     renames,
@@ -153,6 +154,8 @@ def _notes(found: Found) -> list[str]:
         )
     if absent := [split for split, rows in measures.rows.items() if not rows]:
         notes.append(f"too few rows for three splits: there are none for {' and '.join(absent)}")
+    if faults := fault_note(measures):
+        notes.append(faults)
     if same := renames(measures):
         pairs = [f"{other!r} and {label!r}" for other, label in same.items()]
         what = "tags" if found.roles.task == "token-tags" else "labels"

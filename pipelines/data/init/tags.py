@@ -9,6 +9,7 @@ from pipelines.data.init import names
 from pipelines.data.init.columns import Column, Sample
 
 TAG = re.compile(r"O|[BIESLU]-\S+")
+BIO = re.compile(r"O|[BI]-\S+")
 SAME_LENGTH = 0.98
 
 
@@ -30,7 +31,7 @@ def find_tokens(sample: Sample) -> tuple[str, str] | None:
 
 def tag_notes(tags: Column) -> list[str]:
     """About tags that are not BIO."""
-    odd = sorted(value for value in tags.values if not TAG.fullmatch(value))
+    odd = sorted(value for value in tags.values if not BIO.fullmatch(value))
     if not odd:
         return []
     shown = ", ".join(map(repr, odd[:3])) + (f" and {len(odd) - 3} more" if len(odd) > 3 else "")

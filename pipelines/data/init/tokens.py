@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from components.base.errors import TextgateError
 from components.base.settings import Task
 
-SAMPLE_TEXTS = 20_000
+SAMPLE_TEXTS = 10_000
 BATCH_TEXTS = 256
 # What is behind that many characters of a text does not change that it is longer than any model's limit.
 LONGEST_TEXT = 10_000

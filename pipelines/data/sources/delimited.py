@@ -24,9 +24,9 @@ def open_delimited(source: Source, settings: SourceSettings) -> Iterator[Reader]
     Raises TextgateError where the file has no such first row, or two columns of one name.
     """
     delimiter = settings.delimiter or ("\t" if source.format == "tsv" else ",")
-    if len(delimiter) != 1 or delimiter in '\r\n"':
+    if len(delimiter) != 1 or delimiter in "\r\n" or delimiter == settings.quote:
         raise TextgateError(
-            f"data.source.delimiter must be one character, and neither quote nor line end: {delimiter!r}"
+            f"data.source.delimiter must be one character, and neither data.source.quote nor a line end: {delimiter!r}"
         )
     csv.field_size_limit(LONGEST_LINE)
     with open_lines(source, settings.encoding) as (encoding, lines, position):

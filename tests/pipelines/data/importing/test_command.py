@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from components.base.files import digest_files
+from pipelines.cli.data import COMMANDS, command
 from pipelines.data import replacing
 from pipelines.data.version import folder_version, is_cached, read_version
 from tests.pipelines.data.clones import ROOT, dvc
@@ -20,6 +22,12 @@ from tests.pipelines.data.importing.conftest import Said, Write, csv_of, good_ro
 
 Run = Callable[..., Said]
 CLI = [sys.executable, "-c", "from pipelines.cli import main; main()", "data", "import", "--config", "own.yaml"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_listed_command_is_there(name: str) -> None:
+    result = CliRunner().invoke(command, [name, "--help"])
+    assert result.exit_code == 0, result.output
 
 
 def test_an_import_is_a_version_that_dvc_and_git_know_and_a_second_one_is_the_same(

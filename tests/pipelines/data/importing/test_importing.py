@@ -19,6 +19,8 @@ from components.base.files import sha256_text
 from components.base.settings import SPLITS, DataSchema
 from components.base.tables import read_table
 from components.base.text import normalise
+from pipelines.data import spool
+from pipelines.data.importing import writing
 from tests.pipelines.data.importing.conftest import Result, Write, csv_of, good_rows
 
 Build = Callable[..., Result]
@@ -244,10 +246,16 @@ def test_entities_and_times_give_splits(write: Write, build: Build) -> None:
             )
 
 
-def test_the_files_are_plain_sorted_and_in_groups_of_65536_rows(write: Write, build: Build) -> None:
-    result = build(write("a.csv", csv_of([(f"text number {number}", "pos") for number in range(82_500)])))
+def test_the_files_are_plain_sorted_and_in_groups_of_65536_rows(
+    write: Write, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert writing.GROUP_ROWS == 65536
+    monkeypatch.setattr(writing, "GROUP_ROWS", 1000)
+    monkeypatch.setattr(writing, "DEAL_BYTES", 1)
+    monkeypatch.setattr(spool, "FLUSH_ROWS", 100)
+    result = build(write("a.csv", csv_of([(f"text number {number}", "pos") for number in range(1500)])))
     file = pq.ParquetFile(result.folder / "train.parquet")
-    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [65536, 66_000 - 65536]
+    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [1000, 200]
     assert file.schema_arrow.metadata is None
     assert file.schema_arrow.names == ["id", "text", "label"]
     ids = file.read()["id"].to_pylist()

@@ -139,6 +139,17 @@ def test_label_sets_get_each_label_into_each_split() -> None:
     assert np.array(counts(splits)) == pytest.approx([80, 10, 10], abs=3)
 
 
+def test_a_label_that_always_stands_beside_a_rarer_one_gets_into_each_split_too() -> None:
+    # Of six labels with five texts each, one text has "common" as well, which by their order would be in train.
+    names = [(f"rare {number}",) for number in range(6)] + [("common", f"rare {number}") for number in range(6)]
+    labels = np.array([number + 6 * (place == 0) for number in range(6) for place in range(5)])
+    rows = rows_of(np.arange(30), labels)
+    rows["order"] = np.arange(30)
+    splits = split(rows, np.arange(30), names)
+    assert min(counts(splits[labels >= 6])) > 0
+    assert all(min(counts(splits[labels % 6 == number])) > 0 for number in range(6))
+
+
 def settings(**values: Any) -> SplitSettings:
     return SplitSettings.model_validate(values)
 

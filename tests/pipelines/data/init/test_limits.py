@@ -9,10 +9,23 @@ from pipelines.data.init.limits import accuracy_floor, label_share, round_down, 
 from pipelines.data.init.measuring import Measures
 
 
-def measures(characters: list[int], tokens: list[int], **labels: list[int]) -> Measures:
+def measures(characters: list[int], tokens: list[int], outside: str = "", **labels: list[int]) -> Measures:
     rows = dict(zip(("train", "validation", "test"), map(sum, zip(*labels.values(), strict=True)), strict=True))
     return Measures(
-        sum(rows.values()), Counter(), [], rows, Counter(), labels, 0, 0, 0, np.array(characters), np.array(tokens), 0.0
+        sum(rows.values()),
+        Counter(),
+        [],
+        rows,
+        Counter(),
+        labels,
+        outside,
+        0,
+        0,
+        0,
+        0,
+        np.array(characters),
+        np.array(tokens),
+        0.0,
     )
 
 
@@ -42,6 +55,12 @@ def test_the_data_itself_is_within_its_limits() -> None:
     assert limits.max_label_share == 1.0
     assert (limits.max_text_length, limits.too_long) == (600, 0)
     assert (limits.max_length, limits.cut_share, limits.bucket_lengths) == (32, 0.0, [24, 32])
+
+
+def test_the_tag_of_most_tokens_is_no_share() -> None:
+    assert suggest_limits(measures([5], [5], a=[50, 5, 5], O=[50, 5, 5]), "single-label").max_label_share == 0.75
+    tags = measures([5], [5], "O", B=[10, 1, 1], O=[50, 5, 5])
+    assert suggest_limits(tags, "token-tags").max_label_share == 0.35
 
 
 def test_a_few_enormous_texts_are_left_outside() -> None:

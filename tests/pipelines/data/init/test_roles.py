@@ -84,8 +84,9 @@ def test_readable_labels_are_preferred_to_their_numbers(texts: Texts) -> None:
 
 def test_numbers_can_be_labels_but_fractions_and_dates_cannot(texts: Texts) -> None:
     days = cycle(*(f"2024-01-{day:02}" for day in range(1, 5)))
-    roles = choose(sample_of(text=texts(COUNT), share=cycle("0.5", "0.25"), day=days, stars=cycle("1", "2")))
-    assert roles.columns["label"] == "stars"
+    for stars in (cycle("1", "2"), cycle(1, 2), cycle(1.0, 2.0), cycle("1.0", "2.0"), cycle(True, False)):
+        roles = choose(sample_of(text=texts(COUNT), share=cycle("0.5", 0.25), day=days, stars=stars))
+        assert roles.columns["label"] == "stars" and not roles.notes
     with pytest.raises(TextgateError, match="no column looks like a label"):
         choose(sample_of(text=texts(COUNT), share=cycle("0.5", "0.25"), day=days))
 

@@ -84,14 +84,31 @@ def test_parquet_of_tokens_and_tags(tmp_path: Path, texts: Texts) -> None:
 
 def test_conll(tmp_path: Path, texts: Texts) -> None:
     sentences = [
-        "\n".join(f"{token} {'B-X' if n == 1 else 'O'}" for n, token in enumerate(text.split())) for text in texts(120)
+        "\n".join(f"{token} {['O', 'B-X', 'I-X'][min(n, 2)]}" for n, token in enumerate(text.split()))
+        for text in texts(120)
     ]
-    for split, rows in (("train", sentences[:60]), ("dev", sentences[60:])):
-        (tmp_path / f"ner.{split}.conll").write_text("\n\n".join(rows))
-    result = init(tmp_path / "ner.train.conll", tmp_path / "ner.dev.conll")
-    data = load(Path("configs/ner.yaml")).data
-    assert (data.task, data.labels, data.source.split.by) == ("token-tags", ["O", "B-X"], "files")
-    assert "textgate run" not in result.output
+    files = [tmp_path / "ner.train.conll", tmp_path / "ner.dev.conll"]
+    for file, rows in zip(files, (sentences[:60], sentences[60:]), strict=True):
+        file.write_text("\n\n".join(rows))
+    result = init(*files)
+    settings = load(Path("configs/ner.yaml"))
+    assert (settings.data.task, settings.data.labels) == ("token-tags", ["O", "B-X", "I-X"])
+    assert settings.data.source.split.by == "files" and settings.validation.max_label_share == 1.0
+    assert "textgate run" not in result.output and "BIO" not in result.output
+
+
+def test_tags_that_are_not_bio_are_counted(tmp_path: Path, texts: Texts) -> None:
+    tags = [["I-X", "O"], ["B-X", "I-X"], ["B-X", "o"], ["O", "B-X"]]
+    rows = [
+        "\n".join(f"{token} {tag}" for token, tag in zip(text.split(), tags[number % 4], strict=False))
+        for number, text in enumerate(texts(60))
+    ]
+    rows = [f"{row}\n{number} O" for number, row in enumerate(rows)]
+    (tmp_path / "a.conll").write_text("\n\n".join(rows))
+    output = init(tmp_path / "a.conll").output
+    assert "30 rows with tags that are not valid BIO" in output and "(O, B-type, I-type), which validation" in output
+    assert "'o' and 'O'" in output
+    assert "# 30 rows with tags" in Path("configs/a.yaml").read_text()
 
 
 def test_pairs(table: Table, texts: Texts) -> None:

@@ -21,6 +21,7 @@ def test_what_is_put_is_what_is_loaded(value: str) -> None:
     text.put("value", value, 1)
     text.put("map", {value: value}, 1)
     text.put("long", [value] * 40, 1)
+    assert not any("\n" in line for line in text.lines)
     loaded = yaml.safe_load(text.text())
     assert loaded["value"] == value and loaded["list"] == [value, "b", value]
     assert loaded["section"] == {"value": value, "map": {value: value}, "long": [value] * 40}

@@ -13,18 +13,21 @@ from components.validate.reference import champion_profile
 from components.validate.validate import validate, write_suite
 
 
-def check(settings: Settings, tables: Path, report: Path, drift: bool, suite: Path | None) -> dict[str, Any]:
-    """Gives what validation.json holds; with `suite`, writes the generated suite there as well.
+def check(
+    settings: Settings, tables: Path, report: Path, drift: bool, suite: Path | None
+) -> tuple[dict[str, Any], str]:
+    """Gives what validation.json holds, and why nothing is compared where `drift` was asked for in vain; with `suite`,
+    writes the generated suite there as well.
 
-    With `drift` the reference is the data of the promotion log's champion. Raises TextgateError where MLflow does not
-    have it, or there is no champion.
+    With `drift` the reference is the data of the promotion log's champion. Raises TextgateError where the log or
+    MLflow cannot be read, or MLflow does not have the champion.
     """
     step = from_json(ValidateStep, step_sections(settings, read_suite(settings))["validate"])
     if suite:
         write_suite(tables, step, suite)
-    validate(tables, step, report, _base_model(settings), _champion(settings) if drift else None)
-    content: dict[str, Any] = read_json(report / "validation.json")
-    return content
+    reference, remark = _champion(settings) if drift else (None, "")
+    validate(tables, step, report, _base_model(settings), reference)
+    return read_json(report / "validation.json"), remark
 
 
 def _base_model(settings: Settings) -> Path | None:
@@ -38,16 +41,14 @@ def _base_model(settings: Settings) -> Path | None:
         return None
 
 
-def _champion(settings: Settings) -> Path | None:
+def _champion(settings: Settings) -> tuple[Path | None, str]:
     from components.base.promotion_log import open_log
     from components.base.settings import RunStep
 
     head = open_log(from_json(RunStep, step_sections(settings, [])["run"])).head()
     if head is None:
-        raise TextgateError(f"{settings.name} has no champion to compare with; leave --drift out")
+        return None, f"{settings.name} has no champion yet whose data to compare with"
     profile = champion_profile(settings.name, head.version, head.bundle_digest)
     if profile is None:
-        raise TextgateError(
-            f"champion version {head.version} of {settings.name} has no profile of its data"
-        )
-    return profile
+        return None, f"champion version {head.version} of {settings.name} has no profile of its data"
+    return profile, ""

@@ -18,7 +18,7 @@ from components.base.locks import locked
 from components.base.settings import SPLITS, DataSettings
 from pipelines.data.importing.bad_rows import BadRows
 from pipelines.data.importing.gathering import Gathered, gather
-from pipelines.data.importing.remarks import copy_remarks, label_remarks, split_remarks
+from pipelines.data.importing.remarks import copy_remarks, label_remarks, share_remarks, split_remarks
 from pipelines.data.importing.selecting import COPY_SETTINGS, Selection, check_ids, select
 from pipelines.data.importing.writing import write_splits
 from pipelines.data.replacing import built_folder, recorded_version, replace_folder, standing_version
@@ -102,7 +102,8 @@ def build_tables(
         write_splits(spool, selection.rows, selection.splits, selection.numbers, folder, stages.advance)
         table = _table(spool, selection)
         splits = dict(zip(SPLITS, map(int, np.bincount(selection.splits, minlength=3)), strict=True))
-        remarks = _remarks(spool, selection, table, gathered, data)
+        _check_splits(splits, data)
+        remarks = _remarks(spool, selection, table, gathered, data) + share_remarks(splits, data.source.split)
         dropped, kept = bad.reasons, len(selection.rows)
         return Built(gathered.read, kept, dropped, gathered.encodings, splits, table, remarks, said)
 
@@ -119,6 +120,16 @@ def _check_bad(bad: BadRows, gathered: Gathered, data: DataSettings, sources: Se
     if bad.total == gathered.read:
         lines = "".join(f"\n  {line}" for line in bad.lines())
         raise TextgateError(f"none of {gathered.read} rows can be taken, and nothing was imported:{lines}")
+
+
+def _check_splits(splits: dict[str, int], data: DataSettings) -> None:
+    if empty := [split for split, rows in splits.items() if not rows]:
+        raise TextgateError(
+            f"of {sum(splits.values())} rows none would be in {' and '.join(empty)}; nothing was imported. Bring more"
+            " rows, or change data.source.split: rows of one text"
+            + (f" or one {data.source.split.entity}" if data.source.split.entity else "")
+            + " stay together"
+        )
 
 
 def _table(spool: Spool, selection: Selection) -> dict[str, list[int]]:

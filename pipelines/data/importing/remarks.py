@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
-from components.base.settings import SPLITS, DataSettings
+from components.base.settings import SPLITS, DataSettings, SplitSettings
 from components.base.text import normalise
 from pipelines.data.sources.records import shorten
 
 SHOWN = 10
+MISSED = 0.03
 
 
 def label_remarks(labels: Counter[str], data: DataSettings, renamed: Counter[str]) -> list[str]:
@@ -31,6 +32,21 @@ def split_remarks(table: Mapping[str, Sequence[int]]) -> list[str]:
         if absent := [label for label, rows in table.items() if not rows[number]]:
             remarks.append(f"{split} has no row of {_named(absent, 'label')}")
     return remarks
+
+
+def share_remarks(splits: Mapping[str, int], settings: SplitSettings) -> list[str]:
+    """`splits` has the rows of each: where groups that stay together made them miss their shares."""
+    total = sum(splits.values())
+    missed = any(abs(rows / total - settings.shares[split]) > MISSED for split, rows in splits.items())  # type: ignore[index]
+    if settings.by != "share" or not missed:
+        return []
+    found = ", ".join(f"{split} {rows / total:.0%}" for split, rows in splits.items())
+    wanted = ", ".join(f"{share:.0%}" for share in settings.shares.values())
+    together = f"one text or one {settings.entity}" if settings.entity else "one text"
+    return [
+        f"the splits have {found} of the rows instead of {wanted}: rows of {together} stay together, and some of these"
+        " groups are large"
+    ]
 
 
 def copy_remarks(copies: Counter[str], settings: dict[str, str]) -> list[str]:

@@ -30,6 +30,9 @@ FORMATS: dict[str, Format] = {
 BUFFER = 1 << 18
 Compression = Literal["", "gzip", "zstd"]
 COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
+# What lies beside data and is none, where any other ending is taken for CoNLL.
+PROSE = {".md", ".rst", ".html", ".pdf", ".docx", ".py", ".sh"}
+PROSE_NAMES = {"readme", "license", "licence", "source", "changelog", "citation", "notice"}
 # What a file is by its first bytes, where its name says that it is text.
 MAGIC = {
     b"\x1f\x8b": "packed by gzip; give its name the ending .gz",
@@ -160,7 +163,9 @@ def _identify(path: Path, folders: tuple[str, ...], task: Task) -> Source | None
     if compression:
         name = name[: -len(path.suffix)]
     stem, ending = Path(name).stem, Path(name).suffix
-    kind = FORMATS.get(ending.lower()) or ("conll" if task == "token-tags" else None)
+    kind = FORMATS.get(ending.lower())
+    if kind is None and task == "token-tags" and ending.lower() not in PROSE and stem.lower() not in PROSE_NAMES:
+        kind = "conll"
     if kind is None:
         return None
     if kind == "parquet" and compression:

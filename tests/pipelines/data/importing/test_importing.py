@@ -308,3 +308,8 @@ def test_whatever_the_file_every_row_is_kept_or_counted_and_kept_texts_are_uncha
 
 
 LIST = "a list where a string stands"
+
+
+def test_a_split_that_would_have_no_row_refuses_the_import(write: Write, build: Build) -> None:
+    with pytest.raises(TextgateError, match=r"of 4 rows none would be in .*nothing was imported.*rows of one text"):
+        build(write("a.csv", csv_of([(f"text {label}", label) for label in "abcd"])))

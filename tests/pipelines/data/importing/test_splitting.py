@@ -8,6 +8,7 @@ import pytest
 
 from components.base.errors import TextgateError
 from components.base.settings import SplitSettings
+from pipelines.data.importing.remarks import share_remarks
 from pipelines.data.importing.splitting import assign_splits
 from pipelines.data.spool import KEYS
 
@@ -161,3 +162,11 @@ def test_too_few_texts_and_no_train_rows_are_refused() -> None:
         split(rows_of([1], [0], given=[2]), [1], [("a",)], settings(by="column", column="part"))
     with pytest.raises(TextgateError, match=r"1 groups of texts"):
         split(rows_of([1, 2], [0, 0], [9, 9]), [1, 2], [("a",)], settings(entity="who"))
+
+
+def test_large_groups_that_make_the_splits_miss_their_shares_are_told() -> None:
+    settings = SplitSettings(entity="customer")
+    (remark,) = share_remarks({"train": 60, "validation": 10, "test": 30}, settings)
+    assert "train 60%, validation 10%, test 30%" in remark and "80%, 10%, 10%" in remark and "one customer" in remark
+    assert share_remarks({"train": 79, "validation": 11, "test": 10}, settings) == []
+    assert share_remarks({"train": 60, "validation": 10, "test": 30}, SplitSettings(by="files")) == []

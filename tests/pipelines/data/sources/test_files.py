@@ -69,3 +69,11 @@ def test_files_packed_in_several_parts_are_read_whole(tmp_path: Path) -> None:
     for source in find_sources([tmp_path], "single-label"):
         with open_bytes(source) as (file, _):
             assert file.read() == b"one\ntwo\n"
+
+
+def test_what_lies_beside_tagged_files_is_refused_by_name(tmp_path: Path) -> None:
+    for name in ("a.annotated", "b.txt", "README.md", "SOURCE.txt"):
+        (tmp_path / name).write_text("a\tO\n")
+    with pytest.raises(TextgateError, match=r"README\.md, .*SOURCE\.txt"):
+        find_sources([tmp_path], "token-tags")
+    assert len(find_sources([tmp_path / "a.annotated", tmp_path / "b.txt"], "token-tags")) == 2

@@ -21,7 +21,7 @@ def promote_version(settings: Settings, version: str, reason: str) -> None:
     no passed verdict, or its server does not answer as it should."""
     if not re.fullmatch(r"[1-9]\d*", version):
         raise TextgateError(f"a version is a whole number from 1, as MLflow shows it; got {version!r}")
-    run = RunStep(name=settings.name, log=settings.promote.log)
+    run = RunStep(name=settings.name, log=settings.promote.log, s3=settings.s3)
     tags = registry.version_tags(settings.name, version)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "canary"

@@ -52,7 +52,8 @@ class S3Store:
         the same. Raises FileNotFoundError when there is none."""
         with self._explained(key):
             reply = self.client.get_object(**self._at(key))
-        position, etag, pauses = 0, reply["ETag"], iter(RESUME_PAUSES)
+        position, pauses = 0, iter(RESUME_PAUSES)
+        same = {"IfMatch": reply["ETag"]} if "ETag" in reply else {}
         while True:
             start = position
             try:
@@ -67,7 +68,7 @@ class S3Store:
             finally:
                 reply["Body"].close()
             with self._explained(key):
-                reply = self._resume(key, position, etag, pauses, dropped)
+                reply = self._resume({**self._at(key), **same}, position, pauses, dropped)
 
     def size(self, key: str) -> int | None:
         """Bytes of an object; None when there is none."""
@@ -150,14 +151,14 @@ class S3Store:
             where = f"s3://{self.bucket}/{self._key(key)}"
             raise explain(error, Place(self.url, self.bucket, self.client.meta.endpoint_url, where)) from error
 
-    def _resume(self, key: str, position: int, etag: str, pauses: Iterator[float], dropped: Exception) -> Any:
+    def _resume(self, what: dict[str, str], position: int, pauses: Iterator[float], dropped: Exception) -> Any:
         """The answer that goes on from `position`. Raises `dropped`, or what came after it, when pauses run out."""
         for pause in pauses:
             if not is_passing(dropped):
                 break
             time.sleep(pause)
             try:
-                reply = self.client.get_object(**self._at(key), Range=f"bytes={position}-", IfMatch=etag)
+                reply = self.client.get_object(**what, Range=f"bytes={position}-")
             except (BotoCoreError, ClientError, HTTPError) as error:
                 dropped = error
                 continue

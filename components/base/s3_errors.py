@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import (
     ClientError,
-    ConnectionError,
     CredentialRetrievalError,
     FlexibleChecksumError,
     HTTPClientError,
@@ -15,12 +14,13 @@ from botocore.exceptions import (
     PartialCredentialsError,
     SSLError,
 )
+from botocore.exceptions import ConnectionError as Unconnected
 from urllib3.exceptions import HTTPError
 
 from components.base.errors import TextgateError
 
 # The connection was refused or dropped, or nothing came in time. Some of urllib3's own get through botocore.
-DROPPED = (ConnectionError, HTTPClientError, HTTPError, IncompleteReadError)
+DROPPED = (Unconnected, HTTPClientError, HTTPError, IncompleteReadError)
 
 ACTIONS = {
     "GetObject": "s3:GetObject",

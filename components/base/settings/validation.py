@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from components.base.settings.section import Fraction, Positive, Section, Split, Text
 
-Severity = Literal["error", "warn", "off"]
+# YAML reads a bare off as false.
+Severity = Annotated[Literal["error", "warn", "off"], BeforeValidator(lambda given: "off" if given is False else given)]
 Rule = Literal[
     "columns",
     "rows",

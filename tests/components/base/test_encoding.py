@@ -168,3 +168,14 @@ def test_what_is_no_tokenizer_is_refused_by_name(tmp_path: Path, content: bytes)
     (tmp_path / "tokenizer.json").write_bytes(content)
     with pytest.raises(TextgateError, match=r"tokenizer\.json is not a usable tokenizer: ."):
         Encoder(tmp_path / "tokenizer.json", Truncation())
+
+
+def test_transformers_gives_the_same_ids(path: Path) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    fast = PreTrainedTokenizerFast(tokenizer_file=str(path))
+    encoder = Encoder(path, Truncation("head", 16))
+    expected = fast(TEXTS, truncation=True, max_length=16)["input_ids"]
+    assert ids(encoder.texts(TEXTS)) == expected
+    pairs = fast(TEXTS[:30], TEXTS[30:60], truncation="longest_first", max_length=16)["input_ids"]
+    assert ids(encoder.pairs(TEXTS[:30], TEXTS[30:60])) == pairs

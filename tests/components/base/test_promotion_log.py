@@ -15,7 +15,8 @@ from components.base.files import write_json
 from components.base.objects import FolderStore, open_store
 from components.base.promotion_log import Entry, LostRace, Promotion, PromotionLog, open_log
 from components.base.s3 import S3Store
-from components.base.settings import RunStep
+from components.base.settings import RunStep, S3Settings
+from tests.weed import Weed
 
 ROOT = Path(__file__).resolve().parents[3]
 RACERS = 8
@@ -168,6 +169,12 @@ def test_s3_reads_as_a_folder_does(seaweed: str) -> None:
     store.client.delete_object(Bucket=store.bucket, Key=f"{store.prefix}/000002.json")
     with pytest.raises(TextgateError, match=r"lacks 000002\.json"):
         log.head()
+
+
+def test_s3_is_reached_as_the_settings_say(seaweed: str, seaweed_server: Weed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    log = open_log(RunStep(name="tiny", log=seaweed, s3=S3Settings(endpoint=seaweed_server.endpoint)))
+    assert [entry.version for entry in filled(log, 1)] == ["1"]
 
 
 def race(log: PromotionLog, barrier: Path) -> None:

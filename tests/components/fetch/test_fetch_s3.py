@@ -165,9 +165,16 @@ def test_another_remote_steps_in_for_a_server_that_is_killed(
         assert get(data_md5, [url, second], tmp_path / "out" / "tables", settings) == LARGE
 
 
-def test_two_fetches_at_once_into_one_place_both_end_well(seaweed: str, tmp_path: Path) -> None:
+def test_two_fetches_at_once_into_one_place_both_end_well(
+    seaweed: str, seaweed_server: Weed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base model lies on S3 too, and the settings alone say where that is."""
     data_md5, model = push(seaweed, FILES), write_model(tmp_path / "model")
-    settings = FetchStep(remotes=[seaweed], base_model=str(model)).model_dump_json()
+    for path in model.iterdir():
+        open_store(f"{seaweed}/model").create(path.name, path.read_bytes())
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    reached = S3Settings(endpoint=seaweed_server.endpoint)
+    settings = FetchStep(remotes=[seaweed], base_model=f"{seaweed}/model", s3=reached).model_dump_json()
     arguments = [data_md5, base_models.digest(str(model)), settings, str(tmp_path / "out")]
     command = [sys.executable, "-c", FETCH, *arguments]
     fetches = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]

@@ -10,10 +10,12 @@ import pytest
 from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
 from components.base.mlflow_client import connect
-from components.base.settings import RunStep
+from components.base.objects import open_store
+from components.base.settings import RunStep, S3Settings
 from components.promote.promote import promote
 from components.resolve.component import resolve as component
 from components.resolve.resolve import Outputs, resolve
+from tests.weed import Weed
 
 RUN = RunStep(name="tiny")
 MD5 = "0123456789abcdef0123456789abcdef.dir"
@@ -78,6 +80,16 @@ def test_a_refused_base_model_leaves_a_run_to_close(workspace: Path, base_model:
     with pytest.raises(TextgateError, match=r"has no tokenizer\.json"):
         resolve(RUN, "job-1", MD5, base_model, LINEAGE)
     assert tracking.find_run("tiny", "job-1")
+
+
+def test_a_base_model_on_s3_is_reached_as_the_settings_say(
+    workspace: Path, base_model: str, seaweed: str, seaweed_server: Weed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in Path(base_model).iterdir():
+        open_store(seaweed).create(path.name, path.read_bytes())
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    run = RunStep(name="tiny", s3=S3Settings(endpoint=seaweed_server.endpoint))
+    assert resolve(run, "job-1", MD5, seaweed, LINEAGE).base_model_digest == base_models.digest(base_model)
 
 
 def test_the_component_gives_four_strings(workspace: Path, base_model: str) -> None:

@@ -32,7 +32,8 @@ def compile_pipeline(settings: Settings, path: Path) -> None:
     beside = path.with_name(f".{path.stem}.beside.yaml")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        pipeline = build(settings.promote.mode == "auto", settings.deploy.mode == "auto")
+        modes = settings.promote.mode == "auto", settings.deploy.mode == "auto"
+        pipeline = build(*modes, settings.tokenization.shards)
         compiler.Compiler().compile(pipeline, str(beside))
         check(beside)
         write_text(path, beside.read_text(encoding="utf-8"))

@@ -16,14 +16,17 @@ from components.quantize.component import quantize
 from components.record.component import record
 from components.register.component import register
 from components.resolve.component import resolve
-from components.tokenize.component import tokenize
+from components.tokenize.component import tokenize, tokenize_merge, tokenize_shard
 from components.validate.component import validate
 
 NAME = "textgate-finetune"
 
 
-def build(auto_promote: bool, auto_deploy: bool) -> Any:
-    """The kfp pipeline; without `auto_promote` it ends at the challenger, without `auto_deploy` at the champion."""
+def build(auto_promote: bool, auto_deploy: bool, shards: int = 1) -> Any:
+    """The kfp pipeline; without `auto_promote` it ends at the challenger, without `auto_deploy` at the champion.
+
+    `shards` above 1 spread tokenization over as many tasks, and one that puts their parts together.
+    """
 
     @dsl.pipeline(name="steps")
     def steps(
@@ -57,7 +60,7 @@ def build(auto_promote: bool, auto_deploy: bool) -> Any:
         )
         validation = checked.outputs["report"]
         with dsl.If(checked.outputs["Output"] == True, "valid"):  # noqa: E712
-            encoded = tokenize(tables=tables, base_model=encoder, settings=tokenize_settings).outputs["encoded"]
+            encoded = encode(tables, encoder, tokenize_settings, shards)
             checkpoint = finetune(encoded=encoded, base_model=encoder, settings=finetune_settings).outputs["checkpoint"]
             quantized = quantize(
                 checkpoint=checkpoint, tables=tables, validation=validation, settings=quantize_settings
@@ -156,6 +159,15 @@ def build(auto_promote: bool, auto_deploy: bool) -> Any:
             )
 
     return finetune_pipeline
+
+
+def encode(tables: Any, base_model: Any, settings: Any, shards: int) -> Any:
+    """The encoded dataset, the same for any number of shards."""
+    if shards == 1:
+        return tokenize(tables=tables, base_model=base_model, settings=settings).outputs["encoded"]
+    with dsl.ParallelFor(list(range(shards)), name="shards") as number:
+        shard = tokenize_shard(number=number, tables=tables, base_model=base_model, settings=settings)
+    return tokenize_merge(parts=dsl.Collected(shard.outputs["part"]), settings=settings).outputs["encoded"]
 
 
 def acting(task: Any) -> Any:

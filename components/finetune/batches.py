@@ -10,21 +10,39 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from components.base.encoding import pool
 from components.base.errors import TextgateError
 
 
 @dataclass(frozen=True)
 class Rows:
-    """`tokens`: n arrays of token ids, each of its own length; `labels`: int32 [n]."""
+    """`tokens`: n arrays of token ids, each of its own length; `labels`: int32 [n].
+
+    Where long texts are cut into windows, each is a row with its text's label, and `documents`, int64 [n], numbers the
+    texts from 0, the windows of each standing together.
+    """
 
     tokens: list[np.ndarray]
     labels: np.ndarray
+    documents: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def first(self, count: int) -> Rows:
         return Rows(self.tokens[:count], self.labels[:count])
+
+    @property
+    def texts(self) -> int:
+        return len(self) if self.documents is None else int(self.documents[-1]) + 1
+
+    def by_text(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits [n, labels] pooled as serving does, float32 [texts, labels], and the label of each text, int32."""
+        if self.documents is None:
+            return logits, self.labels
+        first = np.flatnonzero(np.diff(self.documents, prepend=-1))
+        sizes = np.array([len(tokens) for tokens in self.tokens])
+        return pool(logits, self.documents, sizes), self.labels[first]
 
 
 @dataclass(frozen=True)
@@ -38,19 +56,40 @@ class Batch:
 
 
 def read_rows(path: Path, most: int = 0) -> Rows:
-    """All rows of an encoded split, or a fixed random `most` of them, the same for every seed."""
-    with pa.memory_map(str(path)) as source:
-        table = pa.ipc.open_file(source).read_all()
-        if most and most < table.num_rows:
-            chosen = np.sort(np.random.default_rng(0).permutation(table.num_rows)[:most])
-            table = table.take(pa.array(chosen))
-        column = table["input_ids"].combine_chunks()
-        values, offsets = column.values.to_numpy(), column.offsets.to_numpy()
-        tokens = [values[start:end].copy() for start, end in pairwise(offsets)]
-        labels = table["label"].to_numpy().astype(np.int32)
+    """All texts of an encoded split, or a fixed random `most` of them, the same for every seed."""
+    tokens: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    documents: list[np.ndarray] = []
+    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
+        windowed = "document" in reader.schema.names
+        kept = _chosen(reader, windowed, most)
+        before = 0
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            texts = batch["document"].to_numpy() if windowed else before + np.arange(batch.num_rows)
+            before += batch.num_rows
+            rows = np.flatnonzero(kept[texts])
+            values, offsets = batch["input_ids"].values.to_numpy(), batch["input_ids"].offsets.to_numpy()
+            bounds = list(pairwise(offsets.tolist()))
+            tokens += [values[start:end].copy() for start, end in (bounds[row] for row in rows)]
+            labels.append(batch["label"].to_numpy()[rows].astype(np.int32))
+            documents.append(texts[rows])
     if not tokens:
         raise TextgateError(f"{path.name} holds no rows; there is nothing to train or validate on")
-    return Rows(tokens, labels)
+    together = np.concatenate(documents)
+    numbers = np.cumsum(np.diff(together, prepend=together[0]) > 0) if windowed else None
+    return Rows(tokens, np.concatenate(labels), numbers)
+
+
+def _chosen(reader: pa.ipc.RecordBatchFileReader, windowed: bool, most: int) -> np.ndarray:
+    """Whether each text of the split is taken, bool [texts]."""
+    total = sum(reader.get_batch(number).num_rows for number in range(reader.num_record_batches))
+    if windowed and total:
+        total = reader.get_batch(reader.num_record_batches - 1)["document"][-1].as_py() + 1
+    kept = np.ones(total, bool)
+    if most and most < total:
+        kept[np.random.default_rng(0).permutation(total)[most:]] = False
+    return kept
 
 
 def batches(

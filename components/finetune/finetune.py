@@ -48,7 +48,7 @@ def finetune(encoded: Path, base_model: Path, settings: TrainingSettings, checkp
             "parameters": settings.model_dump(),
             "epochs": trained.epochs,
             "best_epoch": trained.best_epoch,
-            "rows": {"train": len(train), "validation": len(validation)},
+            "rows": {"train": train.texts, "validation": validation.texts},
             "onnx_max_difference": difference,
             "seconds": time.monotonic() - started,
         }

@@ -102,15 +102,15 @@ class Trainer:
         return trained
 
     def validate(self, rows: Rows) -> dict[str, float]:
-        """Mean cross-entropy, accuracy and macro F1 on `rows`."""
-        logits = self.logits(rows)
+        """Mean cross-entropy, accuracy and macro F1 on the texts of `rows`."""
+        logits, labels = rows.by_text(self.logits(rows))
         shifted = logits - logits.max(axis=1, keepdims=True)
         log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         predicted = logits.argmax(axis=1)
         return {
-            "validation_loss": float(-log_probabilities[np.arange(len(rows)), rows.labels].mean()),
-            "validation_accuracy": float((predicted == rows.labels).mean()),
-            "validation_macro_f1": float(f1_score(rows.labels, predicted, average="macro", zero_division=0)),
+            "validation_loss": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
+            "validation_accuracy": float((predicted == labels).mean()),
+            "validation_macro_f1": float(f1_score(labels, predicted, average="macro", zero_division=0)),
         }
 
     def logits(self, rows: Rows) -> np.ndarray:

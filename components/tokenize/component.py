@@ -34,7 +34,7 @@ def tokenize_shard(
 
     from components.base.failures import reported
 
-    with reported("tokenize-shard"):
+    with reported("tokenize"):
         from components.base.settings import TokenizeStep, from_json
         from components.tokenize.tokenize import tokenize_shard
 
@@ -53,7 +53,7 @@ def tokenize_merge(
 
     from components.base.failures import reported
 
-    with reported("tokenize-merge"):
+    with reported("tokenize"):
         from components.base.settings import TokenizeStep, from_json
         from components.tokenize.tokenize import merge
 

@@ -33,6 +33,15 @@ STEPS = [
 ]
 
 
+# Tasks that leave their step to another one: it is not done when they are.
+PARTIAL = ("tokenize-shard",)
+
+
+def step_of(task: str) -> str:
+    """The step that a task of the graph belongs to: tokenize of tokenize-shard, record of record-3."""
+    return task.partition("-")[0]
+
+
 @dataclass
 class Step:
     """`state` is running, done, reused or failed; `key` names the cache entry of a reused step."""
@@ -113,7 +122,7 @@ def take_over(old: Run, new: Run, first: str) -> list[str]:
     kept = STEPS[: STEPS.index(first)] if first else STEPS
     taken = []
     for entry in sorted(old.folder.glob("cache/*.json")):
-        step = next((path.parent.name for path in _artifacts(entry).values()), "")
+        step = step_of(next((path.parent.name for path in _artifacts(entry).values()), ""))
         if step in kept:
             shutil.copyfile(entry, new.folder / "cache" / entry.name)
             taken.append(step)

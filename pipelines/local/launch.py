@@ -20,8 +20,7 @@ from components.base.settings import Settings
 from components.base.signals import unwinding_on_terminate
 from components.base.workspace import home
 from pipelines.compile import compile_pipeline, pipeline_arguments
-from pipelines.data.remote import check_remotes
-from pipelines.local.folder import Run, Step, new_run, take_over
+from pipelines.local.folder import PARTIAL, Run, Step, new_run, step_of, take_over
 
 STARTED = re.compile(r"Executing task '([a-z-]+?)(?:-\d+)?'")
 ENDED = re.compile(r"Task '([a-z-]+?)(?:-\d+)?' finished with status (\w+)")
@@ -46,12 +45,9 @@ Watcher = Callable[[Step, str], None]
 def run_locally(settings: Settings, watch: Watcher, reuse: Run | None = None, first: str = "") -> Run:
     """Compiles the pipeline and runs it from that YAML; `watch` hears of each step's start, progress and end.
 
-    Raises TextgateError where the data's remotes lack an object (then no run is begun), or naming the step and the
-    cause when a step fails; KeyboardInterrupt when stopped; the run's
+    Raises TextgateError naming the step and the cause when a step fails, KeyboardInterrupt when stopped; the run's
     folder keeps log, state and artifacts either way.
     """
-    if not reuse:
-        check_remotes(settings)
     run = new_run(settings)
     try:
         if reuse:
@@ -107,24 +103,21 @@ def _execute(run: Run, watch: Watcher) -> None:
 
 
 class Follower:
-    """Reads kfp's log line by line and keeps the run's steps up to date."""
+    """Reads kfp's log line by line and keeps the run's steps up to date; several tasks may make one step."""
 
     def __init__(self, run: Run, watch: Watcher) -> None:
         self.run, self.watch = run, watch
-        self.since = time.monotonic()
+        self.since: dict[str, float] = {}
 
     def __call__(self, line: str) -> None:
         if MARK in line:
             self._progress(line.partition(MARK)[2].strip())
         elif found := STARTED.search(line):
-            self.since = time.monotonic()
-            self.run.steps.append(Step(found[1]))
-            self.watch(self.run.steps[-1], "")
+            self.watch(self._step(step_of(found[1])), "")
         elif found := ENDED.search(line):
             self._end(found[1], "done" if found[2] == "SUCCESS" else "failed")
         elif found := REUSED.search(line):
-            self.run.steps.append(Step(found[1], "reused", key=found[2]))
-            self.watch(self.run.steps[-1], "")
+            self._reuse(found[1], found[2])
         elif not self.run.job_id and (found := JOB_ID.search(line)):
             self.run.job_id = found[1]
 
@@ -132,10 +125,26 @@ class Follower:
         if self.run.steps:
             self.watch(self.run.steps[-1], text)
 
-    def _end(self, name: str, state: str) -> None:
+    def _step(self, name: str) -> Step:
+        """The one of this name that is at work, or a new one."""
+        found = next((step for step in self.run.steps if step.name == name and step.state == "running"), None)
+        if not found:
+            found = Step(name)
+            self.run.steps.append(found)
+            self.since[name] = time.monotonic()
+        return found
+
+    def _reuse(self, task: str, key: str) -> None:
+        step = self._step(step_of(task))
+        if task not in PARTIAL:
+            step.state, step.key = "reused", key
+        self.watch(step, "")
+
+    def _end(self, task: str, state: str) -> None:
+        name = step_of(task)
         step = self.run.step(name)
-        if step:
-            step.state, step.seconds = state, round(time.monotonic() - self.since, 1)
+        if step and (state == "failed" or task not in PARTIAL):
+            step.state, step.seconds = state, round(time.monotonic() - self.since[name], 1)
             self.run.save()
             self.watch(step, "")
         reports = self.run.folder / "failures.jsonl"

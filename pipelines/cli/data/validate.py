@@ -50,8 +50,10 @@ def command(
     target = report or home() / REPORT / settings.name
     if target.exists() and not (target / "validation.json").is_file() and any(target.iterdir()):
         raise TextgateError(f"{target} holds something else than a report; --report names another folder")
-    found = check(settings, folder, target, drift, write_suite)
+    found, remark = check(settings, folder, target, drift, write_suite)
     _show(found, settings, target)
+    if remark:
+        click.echo(f"drift: {remark}")
     if write_suite:
         click.echo(f"suite: {write_suite} (validation.suite names it in a config)")
     if not found["passed"]:
@@ -62,17 +64,22 @@ def _show(found: dict[str, Any], settings: Settings, target: Path) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from components.base.settings import SPLITS
+
     console = Console(highlight=False, soft_wrap=True)
     for line in found["failures"]:
         console.print(f"[red]refused[/] {escape(line)}")
     for line in found["warnings"]:
         console.print(f"[yellow]warning[/] {escape(line)}")
-    rows = ", ".join(f"{split} {figures['rows']:,}" for split, figures in found["profile"].items())
+    rows = ", ".join(f"{split} {found['profile'][split]['rows']:,}" for split in SPLITS)
     checks = len(found["checks"])
     verdict = "[green]valid[/]" if found["passed"] else "[red]not valid[/]"
     console.print(f"{verdict}: {escape(settings.name)}, {rows} rows, {checks} checks")
-    for split, languages in found["languages"].items():
+    for split, languages in ((split, found["languages"][split]) for split in SPLITS if split in found["languages"]):
         mix = ", ".join(f"{code} {share:.0%}" for code, share in list(languages["mix"].items())[:3]) or "none is sure"
         console.print(f"languages of {split}: {mix} (of {languages['sampled']} sampled, {languages['unsure']} unsure)")
+    for drift in found["drift"]:
+        size = drift["why"] if drift["effect"] is None else f"{drift['effect']:.3g} of at most {drift['limit']:g}"
+        console.print(f"{drift['rule'].replace('_', ' ')}: {escape(size)}")
     console.print(f"report: {escape(str(target / 'validation.json'))}")
     console.print(f"pages: {escape(str(target / 'data_docs' / 'index.html'))}")

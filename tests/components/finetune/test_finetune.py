@@ -158,3 +158,32 @@ def test_unknown_architecture_and_activation_are_refused_by_name(tmp_path: Path)
     write_json(base / "config.json", {**read_json(base / "config.json"), "model_type": "deberta"})
     with pytest.raises(TextgateError, match="'deberta'.*bert"):
         build_classifier(base, 3, 0.0)
+
+
+def test_windows_score_in_validation_as_they_do_when_served(inputs: Path, tmp_path: Path) -> None:
+    """The classifier and its ONNX on the same long texts: windows pooled by text on either side."""
+    from components.base.files import read_json
+    from components.base.truncation import Truncation
+    from components.finetune.batches import read_rows
+    from components.finetune.classifier import build_classifier
+    from components.finetune.hugging_face import standard_tensors
+    from components.finetune.onnx_export import write_onnx
+    from components.finetune.train import Trainer
+    from serving.predictor import Scorer
+
+    rows = [{**row, "text": " ".join([row["text"]] * (1 + number % 4))} for number, row in enumerate(make_rows(60))]
+    write_tables(tmp_path / "tables", {"train": rows, "validation": rows, "test": rows})
+    options = TokenizationSettings(max_length=12, truncation="chunk", overlap=2)
+    base = inputs / "base_model"
+    tokenize(tmp_path / "tables", base, TokenizeStep(data=DataSchema(labels=LABELS), options=options), tmp_path / "new")
+    validation = read_rows(tmp_path / "new" / "validation.arrow")
+    assert len(validation) > validation.texts == 60
+    model = build_classifier(base, 3, 0.0)
+    write_onnx(standard_tensors(model, base), read_json(base / "config.json"), tmp_path / "model.onnx")
+    trainer = Trainer(model, SETTINGS, 0)
+    pooled, labels = validation.by_text(trainer.logits(validation))
+    served = Scorer(tmp_path / "model.onnx", base / "tokenizer.json", Truncation.of(options))
+    np.testing.assert_allclose(pooled, served.logits([row["text"] for row in rows]), atol=1e-5)
+    assert labels.tolist() == [LABELS.index(row["label"]) for row in rows]
+    accuracy = trainer.validate(validation)["validation_accuracy"]
+    assert accuracy == pytest.approx((pooled.argmax(axis=1) == labels).mean())

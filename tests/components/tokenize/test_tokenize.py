@@ -10,7 +10,9 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from components.base.errors import TextgateError
+from components.base.files import sha256_file
 from components.base.settings import Columns, DataSchema, TokenizationSettings, TokenizeStep
+from components.record.reports import encoded
 from components.tokenize.component import tokenize as component
 from components.tokenize.tokenize import tokenize
 
@@ -18,7 +20,7 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad", "very", "##ly", "!"]
 PAD, UNK, CLS, SEP, GOOD, BAD, VERY, LY, MARK = range(len(WORDS))
 SETTINGS = TokenizeStep(
     data=DataSchema(columns=Columns(text="tweet"), labels=["negative", "positive"]),
-    options=TokenizationSettings(max_length=8),
+    options=TokenizationSettings(max_length=8, max_unknown_share=1.0),
 )
 ROWS = {
     "train": [
@@ -98,11 +100,12 @@ def health(folder: Path, split: str) -> dict[str, float]:
 def test_rows_are_encoded_in_order_and_cut_from_the_right(tables: Path, base_model: Path, tmp_path: Path) -> None:
     tokenize(tables, base_model, SETTINGS, tmp_path / "encoded")
     train = read(tmp_path / "encoded" / "train.arrow")
-    assert train.schema == pa.schema([("id", pa.string()), ("input_ids", pa.list_(pa.int32())), ("label", pa.int32())])
+    ids = ("input_ids", pa.list_(pa.uint16()))
+    assert train.schema == pa.schema([("id", pa.string()), ids, ("length", pa.int32()), ("label", pa.int32())])
     assert train.to_pylist() == [
-        {"id": "a", "input_ids": [CLS, VERY, GOOD, MARK, SEP], "label": 1},
-        {"id": "b", "input_ids": [CLS, *[BAD] * 6, SEP], "label": 0},
-        {"id": "c", "input_ids": [CLS, BAD, LY, UNK, SEP], "label": 0},
+        {"id": "a", "input_ids": [CLS, VERY, GOOD, MARK, SEP], "length": 5, "label": 1},
+        {"id": "b", "input_ids": [CLS, *[BAD] * 6, SEP], "length": 22, "label": 0},
+        {"id": "c", "input_ids": [CLS, BAD, LY, UNK, SEP], "length": 5, "label": 0},
     ]
     assert read(tmp_path / "encoded" / "validation.arrow")["input_ids"].to_pylist() == [[CLS, GOOD, SEP]]
     assert json.loads((tmp_path / "encoded" / "labels.json").read_text()) == ["negative", "positive"]
@@ -112,17 +115,32 @@ def test_rows_are_encoded_in_order_and_cut_from_the_right(tables: Path, base_mod
 
 def test_health_counts_tokens_before_truncation(tables: Path, base_model: Path, tmp_path: Path) -> None:
     tokenize(tables, base_model, SETTINGS, tmp_path / "encoded")
+    one = {"p50_tokens": 5, "p95_tokens": 5, "p99_tokens": 5, "truncated_share": 0}
+    two = {"p50_tokens": 13.5, "p95_tokens": pytest.approx(21.15), "p99_tokens": pytest.approx(21.83)}
     assert health(tmp_path / "encoded", "train") == {
         "rows": 3,
         "mean_tokens": pytest.approx((5 + 22 + 5) / 3),
+        "p50_tokens": 5,
         "p95_tokens": pytest.approx(20.3),
+        "p99_tokens": pytest.approx(21.66),
         "max_tokens": 22,
         "truncated_share": pytest.approx(1 / 3),
         "unknown_share": pytest.approx(2 / 26),
+        "labels": {"positive": {"rows": 1, **one}, "negative": {"rows": 2, **two, "truncated_share": 0.5}},
     }
     assert health(tmp_path / "encoded", "test")["unknown_share"] == pytest.approx(3 / 4)
     assert health(tmp_path / "encoded", "test")["mean_tokens"] == 4
     assert health(tmp_path / "encoded", "validation")["truncated_share"] == 0
+    assert health(tmp_path / "encoded", "validation")["labels"]["negative"] == {"rows": 0}
+    digest = sha256_file(base_model / "tokenizer.json")
+    assert json.loads((tmp_path / "encoded/health.json").read_text())["tokenizer"] == {"sha256": digest}
+
+
+def test_mlflow_gets_the_numbers_of_each_split(tables: Path, base_model: Path, tmp_path: Path) -> None:
+    tokenize(tables, base_model, SETTINGS, tmp_path / "encoded")
+    names = {point.key for point in encoded(tmp_path / "encoded").metrics}
+    assert {f"tokens/{split}/{key}" for split in ROWS for key in ("rows", "p99_tokens", "truncated_share")} <= names
+    assert not any("label" in name or "sha256" in name for name in names)
 
 
 def test_a_text_of_just_the_limit_is_not_truncated(base_model: Path, tmp_path: Path) -> None:
@@ -147,7 +165,7 @@ def test_equal_input_gives_equal_bytes_in_batches_of_any_size(
     tokenize(tables, base_model, SETTINGS, tmp_path / "second")
     for path in sorted((tmp_path / "first").iterdir()):
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes(), path.name
-    monkeypatch.setattr("components.tokenize.tokenize.BATCH_ROWS", 2)
+    monkeypatch.setattr("components.tokenize.tokenize.CELL_ROWS", 2)
     tokenize(tables, base_model, SETTINGS, tmp_path / "third")
     assert read(tmp_path / "third" / "train.arrow").equals(read(tmp_path / "first" / "train.arrow"))
     assert (tmp_path / "third" / "health.json").read_bytes() == (tmp_path / "first" / "health.json").read_bytes()
@@ -165,7 +183,7 @@ def test_a_tokenizer_that_cannot_be_read_is_refused(
     tables: Path, base_model: Path, tmp_path: Path, content: bytes
 ) -> None:
     (base_model / "tokenizer.json").write_bytes(content)
-    with pytest.raises(TextgateError, match=r"tokenizer\.json cannot be read"):
+    with pytest.raises(TextgateError, match=r"tokenizer\.json is not a usable tokenizer"):
         tokenize(tables, base_model, SETTINGS, tmp_path / "encoded")
 
 

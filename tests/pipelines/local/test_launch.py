@@ -46,6 +46,47 @@ def test_the_log_is_followed_step_by_step() -> None:
     assert ("resolve", "running", "training 1/2 rows") in heard
 
 
+def test_the_tasks_of_a_loop_make_one_step() -> None:
+    run = new_run(make_settings())
+    heard: list[tuple[str, str]] = []
+    follow = Follower(run, lambda step, text: heard.append((step.name, step.state)))
+    for line in (
+        "Executing task 'tokenize-shard'",
+        "Task tokenize-shard cache hit (key=abc1); skipping execution.",
+        "Executing task 'tokenize-shard'",
+        "Task 'tokenize-shard' finished with status SUCCESS",
+        "Task 'tokenize-shard' finished with status SUCCESS",
+        "Executing task 'tokenize-merge'",
+        "Task 'tokenize-merge' finished with status SUCCESS",
+        "Executing task 'finetune'",
+    ):
+        follow(line)
+    assert [(step.name, step.state) for step in run.steps] == [("tokenize", "done"), ("finetune", "running")]
+    assert heard.count(("tokenize", "done")) == 1
+
+
+def test_a_shard_that_fails_ends_its_step() -> None:
+    run = new_run(make_settings())
+    follow = Follower(run, lambda step, text: None)
+    for line in (
+        "Executing task 'tokenize-shard'",
+        "Executing task 'tokenize-shard'",
+        "Task 'tokenize-shard' finished with status FAILURE",
+        "Task 'tokenize-shard' finished with status SUCCESS",
+    ):
+        follow(line)
+    assert [(step.name, step.state) for step in run.steps] == [("tokenize", "failed")]
+    assert json.loads((run.folder / "failures.jsonl").read_text())["step"] == "tokenize"
+
+
+def test_reused_shards_and_their_merge_are_one_reused_step() -> None:
+    run = new_run(make_settings())
+    follow = Follower(run, lambda step, text: None)
+    for task, key in (("tokenize-shard", "a1"), ("tokenize-shard", "a2"), ("tokenize-merge", "b3")):
+        follow(f"Task {task} cache hit (key={key}); skipping execution.")
+    assert run.steps == [Step("tokenize", "reused", key="b3")]
+
+
 @pytest.mark.parametrize("promote", ["auto", "manual"])
 @pytest.mark.parametrize("deploy", ["auto", "manual"])
 def test_modes_decide_how_far_a_run_goes(promote: str, deploy: str) -> None:
@@ -76,13 +117,13 @@ def test_a_run_of_another_version_is_refused(tmp_path: Path) -> None:
 
 def test_only_what_lies_before_the_step_is_taken_over(tmp_path: Path) -> None:
     old, new = new_run(make_settings()), new_run(make_settings())
-    for step in ("fetch", "tokenize", "finetune"):
+    for step in ("fetch", "tokenize-merge", "finetune"):
         artifact = old.folder / "tasks" / "textgate" / step / "out"
         artifact.mkdir(parents=True)
         (old.folder / "cache" / f"{step}.json").write_text(json.dumps({"out": {"uri": str(artifact)}}))
     assert take_over(old, new, "finetune") == ["fetch", "tokenize"]
     new.steps.append(Step("tokenize", "reused", key="tokenize"))
-    assert new.artifact("tokenize", "out") == old.folder / "tasks" / "textgate" / "tokenize" / "out"
+    assert new.artifact("tokenize", "out") == old.folder / "tasks" / "textgate" / "tokenize-merge" / "out"
     assert new.artifact("finetune", "out") is None
     assert new.artifact("fetch", "out") is None, "taken over, but not reused by this run"
 

@@ -83,7 +83,7 @@ def check_tables(tables: Path, report: Path) -> None:
     rules: dict[Any, Any] = {rule: "off" for rule in get_args(Rule) if rule not in TABLE_RULES}
     step = ValidateStep(name="bench", data=DataSchema(labels=LABELS), limits=ValidationSettings(rules=rules))
     splits = [measure_split(tables, split, step) for split in ROWS]
-    outcomes = run_suites(batches_of(tables, splits, {}, [], step), report)
+    outcomes = run_suites(batches_of(splits, {}, [], [], step), report)
     assert all(outcome.passed for outcome in outcomes.values())
 
 

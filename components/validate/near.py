@@ -38,51 +38,45 @@ class _Rows(NamedTuple):
 
     splits: npt.NDArray[np.uint8]
     texts: Hashes
-    empty: npt.NDArray[np.bool_]
 
 
 def find_near(tables: Path, data: DataSchema, splits: Sequence[str], similarity: float) -> list[NearPair]:
     """For every row the most similar one of an earlier split (train, then validation, then test), where there is one.
 
-    Similarity is that of Jaccard, of the sets of character 4-grams of the normalised texts, and must reach
-    `similarity` (at least 0.5). Rows with the same normalised text are no near copies, those without text have none.
-    Every row that has a near copy is found. It is exact for texts of up to 1,024 different 4-grams; longer ones are
-    compared by a sample of 512 to 1,024 of theirs, which errs by about 0.015 (one standard deviation). Among more
-    than 128 near copies the partner may be another than the very nearest.
+    Similarity is that of Jaccard, of the sets of character 4-grams of the normalised texts (those of a pair on two
+    lines, tokens with spaces between), and must reach `similarity`, at least 0.5. Rows of the same normalised text are
+    no near copies of each other. Every row that has a near copy is found. Similarity
+    is exact for texts of up to 1,024 different 4-grams; of longer ones it is that of samples of 512 to 1,024, which
+    errs by 0.01 (one standard deviation). Of more than 32 near copies another than the very nearest may be given.
 
     Takes 8 bytes of temporary disk space for each character, at most 8 kB for each text, and about 250 bytes of memory
-    for each text. Raises TextgateError where a split cannot be read or the space is not there.
+    for each text beside 500 MB. The time grows with the rows, but with their square where all texts are made of a few
+    hundred words. Raises TextgateError where a split cannot be read or the disk space is not there.
     """
     order = [split for split in SPLITS if split in splits]
-    with tempfile.TemporaryFile(prefix="textgate-") as file:
-        writer = SetsWriter(file)
-        try:
+    try:
+        with tempfile.TemporaryFile(prefix="textgate-") as file:
+            writer = SetsWriter(file)
             rows = _read(tables, data, order, writer)
-            sets = writer.finish()
-        except OSError as error:
-            raise TextgateError(
-                f"the n-grams of the texts cannot be kept in {tempfile.gettempdir()} (TMPDIR names another folder):"
-                f" {error.strerror}"
-            ) from None
-        best = _search(sets, rows, similarity)
+            best = _search(writer.finish(), rows, similarity)
+    except OSError as error:
+        raise TextgateError(
+            f"near copies cannot be sought: no room for the n-grams of the texts in {tempfile.gettempdir()}"
+            f" ({error.strerror}); TMPDIR names another folder"
+        ) from None
     return list(_pairs(tables, data, order, rows.splits, best))
 
 
 def _read(tables: Path, data: DataSchema, splits: list[str], writer: SetsWriter) -> _Rows:
-    numbers, texts, empty = [], [], []
+    numbers, texts = [], []
     for number, split in enumerate(splits):
         for batch in SplitReader(tables, split, data).batches(ROWS_AT_ONCE):
             found = row_texts(batch, data)
             writer.add(found)
             digests = [hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8) for text in found]
             texts.append(np.frombuffer(b"".join(digest.digest() for digest in digests), np.uint64))
-            empty.append(np.array([not text.strip() for text in found], bool))
             numbers.append(np.full(len(found), number, np.uint8))
-    return _Rows(
-        np.concatenate([np.zeros(0, np.uint8), *numbers]),
-        np.concatenate([np.zeros(0, np.uint64), *texts]),
-        np.concatenate([np.zeros(0, bool), *empty]),
-    )
+    return _Rows(np.concatenate([np.zeros(0, np.uint8), *numbers]), np.concatenate([np.zeros(0, np.uint64), *texts]))
 
 
 def _search(sets: GramSets, rows: _Rows, similarity: float) -> Best:
@@ -94,7 +88,6 @@ def _search(sets: GramSets, rows: _Rows, similarity: float) -> Best:
         of_split = np.flatnonzero(rows.splits == number)
         _, firsts, copies = np.unique(rows.texts[of_split], return_index=True, return_inverse=True)
         first[of_split[firsts]] = True
-        first &= ~rows.empty
         sought, among = (
             first[sets.rows] & chosen[sets.rows] for chosen in (rows.splits == number, rows.splits < number)
         )

@@ -79,7 +79,8 @@ class Join:
     def _rare(self, chosen: Integers) -> Integers:
         """How many of a set's elements are its rarest: all but the overlap that it must have, and one."""
         sizes = self._sets.sizes[chosen]
-        return sizes - np.ceil(self._similarity * sizes - ROUNDING).astype(np.int64) + (sizes > 0)
+        rare: Integers = sizes - np.ceil(self._similarity * sizes - ROUNDING).astype(np.int64) + (sizes > 0)
+        return rare
 
     def _rarest(self, chosen: Integers) -> tuple[Integers, Hashes]:
         """Place in `chosen`, and element."""
@@ -126,7 +127,7 @@ class Join:
     def _compare(self, sought: _Sought, owners: Integers, index: _Index, entries: Integers) -> None:
         room = self._room[sought.sizes[owners] + index.sizes[entries]]
         kept = np.flatnonzero(np.bitwise_count(sought.marks[owners] ^ index.marks[entries]) <= room)
-        owners, others, room = owners[kept], index.sets[entries[kept]], room[kept]
+        owners, others, room = owners[kept], index.sets[entries[kept]].astype(np.int64), room[kept]
         parities = self._sets.parities
         differing = np.bitwise_count(parities[sought.sets[owners]] ^ parities[others]).sum(axis=1, dtype=np.uint16)
         kept = np.flatnonzero((differing <= room) & (sought.texts[owners] != self._texts[others]))
@@ -136,8 +137,9 @@ class Join:
         new = np.append(True, (owners[1:] != owners[:-1]) | (others[1:] != others[:-1]))[: len(owners)]
         self._count(sought, owners[new], others[new])
 
-    def _count(self, sought: _Sought, owners: Integers, others: npt.NDArray[np.int32]) -> None:
-        """Counts the overlaps of the first ENOUGH others of each owner, and of the next ones where none of them will do."""
+    def _count(self, sought: _Sought, owners: Integers, others: Integers) -> None:
+        """Counts the overlaps of the first ENOUGH others of each owner, and of the next ones where none of them will
+        do."""
         while len(owners):
             groups = np.diff(np.flatnonzero(np.diff(owners, prepend=-1, append=-1)))
             now = ragged(np.zeros_like(groups), groups) < ENOUGH

@@ -14,7 +14,6 @@ from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
-import great_expectations as gx
 import numpy as np
 from great_expectations.expectations.registry import get_expectation_impl
 
@@ -61,17 +60,13 @@ def with_own(batches: Sequence[Batch], tables: Path, settings: ValidateStep) -> 
 
 def write_generated(batches: Sequence[Batch], path: Path) -> None:
     """The generated expectations as a JSON suite for editing, each with its check, batch and severity."""
-    suite = gx.ExpectationSuite(name="textgate")
+    expectations = []
     for batch in batches:
         for rule in batch.rules:
-            rule.expectation.meta = {"check": rule.name, "batch": batch.name, "severity": rule.severity}
-            suite.add_expectation(rule.expectation)
-    content = suite.to_json_dict()
-    kept = [
-        {"type": item["type"], "kwargs": _values(item["kwargs"], unescape), "meta": item["meta"]}
-        for item in content["expectations"]
-    ]
-    write_json(path, {"name": "textgate", "expectations": kept})
+            kind, kwargs = _said(rule)
+            meta = {"check": rule.name, "batch": batch.name, "severity": rule.severity}
+            expectations.append({"type": kind, "kwargs": _values(kwargs, unescape), "meta": meta})
+    write_json(path, {"name": "textgate", "expectations": expectations})
 
 
 def _rule(own: SuiteExpectation, where: str) -> Rule:
@@ -115,7 +110,7 @@ def _placed(batch: Batch, rule: Rule) -> Batch:
     return replace(batch, rules=[rule if known is before else known for known in batch.rules])
 
 
-def _said(rule: Rule) -> tuple[str, Any]:
+def _said(rule: Rule) -> tuple[str, dict[str, Any]]:
     configuration = rule.expectation.configuration
     return configuration.type, configuration.kwargs
 

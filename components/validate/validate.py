@@ -14,6 +14,7 @@ from components.validate.across import EVALUATION, across_splits, near_pairs, wi
 from components.validate.drift import Drift, compare
 from components.validate.languages import UNSURE, Languages, check_codes, find_languages
 from components.validate.measures import Split, measure_split, profile
+from components.validate.near import NearPair
 from components.validate.own_suite import with_own, write_generated
 from components.validate.profile import build_profile
 from components.validate.report import failures, worst_rows
@@ -43,7 +44,8 @@ def validate(
     languages = _languages(tables, settings, readable)
     described = _profile(tables, settings, base_model, readable)
     drifts = _drift(described, reference, settings)
-    batches = with_own(batches_of(tables, splits, languages, drifts, settings), tables, settings)
+    pairs = near_pairs(tables, settings, splits)
+    batches = with_own(batches_of(splits, languages, pairs, drifts, settings), tables, settings)
     with new_folder(report) as folder:
         outcomes = run_suites(batches, folder / "data_docs")
         errors, warnings = failures(batches, outcomes)
@@ -67,19 +69,18 @@ def write_suite(tables: Path, settings: ValidateStep, path: Path) -> None:
     splits = [measure_split(tables, split, settings) for split in SPLITS]
     readable = [split for split in splits if not split.problem and len(split.rows)]
     languages = _languages(tables, settings, readable)
-    write_generated(batches_of(tables, splits, languages, [], settings), path)
+    write_generated(batches_of(splits, languages, [], [], settings), path)
 
 
 def batches_of(
-    tables: Path,
     splits: Sequence[Split],
     languages: dict[str, Languages],
+    pairs: Sequence[NearPair],
     drifts: Sequence[Drift],
     settings: ValidateStep,
 ) -> list[Batch]:
     """What is measured, with the generated rules on it."""
     limits = settings.limits
-    pairs = near_pairs(tables, settings, splits)
     batches = []
     for split in splits:
         whole = split

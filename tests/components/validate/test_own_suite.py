@@ -87,9 +87,10 @@ def test_the_written_suite_taken_as_it_is_changes_nothing(tables: Path, tmp_path
         ({"type": "expect_nothing"}, "refused by Great Expectations"),
         ({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "colour"}}, "no column 'colour'"),
         (
-            {"type": "expect_column_distinct_values_to_be_in_set", "kwargs": {"column": "text", "value_set": []}},
-            "would show texts",
+            {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "text", "max_value": 1}},
+            "cannot be run on train texts: what it says may show texts",
         ),
+        ({"type": "expect_table_row_count_to_be_between", "meta": {"batch": "train labels"}}, "meta.batch is"),
         ({"type": "expect_table_row_count_to_be_between", "meta": {"batch": "dev"}}, "meta.batch is 'dev'"),
         ({"type": "expect_table_row_count_to_be_between", "meta": {"severity": "bad"}}, "meta.severity is 'bad'"),
         ({"type": "expect_column_mean_to_be_between", "kwargs": {"column": "row", "max_value": 1}}, "cannot be run"),
@@ -99,4 +100,55 @@ def test_an_expectation_that_cannot_be_is_named(tables: Path, tmp_path: Path, ex
     with pytest.raises(TextgateError) as refused:
         run(tables, tmp_path / "report", step(expectation))
     assert said in str(refused.value) and "suite" in str(refused.value), str(refused.value)
+    assert SECRET not in str(refused.value)
     assert not (tmp_path / "report").exists()
+
+
+def test_expectations_on_texts_decide_and_show_none(tables: Path, tmp_path: Path) -> None:
+    lengths = {"type": "expect_column_value_lengths_to_be_between", "kwargs": {"column": "text", "max_value": 5}}
+    distinct = {
+        "type": "expect_column_distinct_values_to_be_in_set",
+        "kwargs": {"column": "text", "value_set": ["quail"]},
+        "meta": {"batch": "train"},
+    }
+    pair = {
+        "type": "expect_column_pair_values_to_be_equal",
+        "kwargs": {"column_A": "text", "column_B": "label"},
+        "meta": {"batch": "test"},
+    }
+    content = run(tables, tmp_path / "report", step(lengths, distinct, pair))
+    assert [line.partition(";")[0] for line in content["failures"]] == [
+        "train texts: expect_column_value_lengths_to_be_between of text: 4 rows unexpected",
+        "train texts: expect_column_distinct_values_to_be_in_set of text: 4 rows unexpected",
+        "validation texts: expect_column_value_lengths_to_be_between of text: 4 rows unexpected",
+        "test texts: expect_column_value_lengths_to_be_between of text: 4 rows unexpected",
+        "test texts: expect_column_pair_values_to_be_equal: 4 rows unexpected",
+    ]
+    for path in (tmp_path / "report").rglob("*"):
+        assert path.is_dir() or SECRET not in path.read_text(errors="replace"), path
+
+
+def test_labels_with_markup_are_written_and_read_as_they_are(tmp_path: Path) -> None:
+    data = DataSchema(task="multi-label", labels=["a & b", "<c>"])
+    rows = [{"id": str(n), "text": f"t {n}", "label": data.labels[: n + 1]} for n in range(2)]
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    for split in ("train", "validation", "test"):
+        pq.write_table(pa.Table.from_pylist(rows), tables / f"{split}.parquet")
+    limits = ValidationSettings(**LEAST, max_label_share=1, rules={**QUIET, "leakage": "off", "unique_ids": "off"})
+    settings = ValidateStep(name="t", data=data, limits=limits)
+    write_suite(tables, settings, tmp_path / "suite.json")
+    written = json.loads((tmp_path / "suite.json").read_text())["expectations"]
+    (known,) = [
+        item
+        for item in written
+        if item["meta"] == {"check": "labels_known", "batch": "train labels", "severity": "error"}
+    ]
+    assert known["kwargs"]["value_set"] == ["a & b", "<c>"]
+    fewer = {**known, "kwargs": {"column": "label", "value_set": ["a & b"]}}
+    own = [SuiteExpectation(**expectation) for expectation in (known, {**fewer, "meta": {"batch": "test labels"}})]
+    assert not validate(tables, settings.model_copy(update={"suite": own}), tmp_path / "report")
+    (failure,) = json.loads((tmp_path / "report/validation.json").read_text())["failures"]
+    assert failure.startswith("test labels: expect_column_values_to_be_in_set of label: 1 row unexpected; ids 1;")
+    (tables / "test.parquet").unlink()
+    assert not validate(tables, settings.model_copy(update={"suite": own}), tmp_path / "report")

@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.base.errors import TextgateError
+from components.base.files import write_json
 from components.base.settings import DataSchema, ValidateStep, ValidationSettings
+from components.validate.profile import build_profile
 from components.validate.validate import validate
 
 SECRET = "the wren sings at noon"
@@ -27,11 +29,11 @@ def write(folder: Path, **splits: list[dict[str, Any]]) -> Path:
     return folder
 
 
-def run(tables: Path, data: DataSchema, **limits: Any) -> dict[str, Any]:
+def run(tables: Path, data: DataSchema, reference: Path | None = None, **limits: Any) -> dict[str, Any]:
     least = {"min_rows": {"train": 2, "validation": 2, "test": 2}, "min_rows_per_label": 1, "max_label_share": 1}
     step = ValidateStep(name="tiny", data=data, limits=ValidationSettings(**{**least, **limits}))
     report = tables.parent / "report"
-    passed = validate(tables, step, report)
+    passed = validate(tables, step, report, None, reference)
     content: dict[str, Any] = json.loads((report / "validation.json").read_text())
     assert passed is content["passed"]
     return content
@@ -45,7 +47,7 @@ def texts(split: str, count: int = 6) -> list[dict[str, Any]]:
     return [
         {
             "id": f"{split}-{place}",
-            "text": f"{OPENINGS[split]} the {THINGS[place % 10]} of {THINGS[place // 10 + 3]} {place} had been changed",
+            "text": f"{OPENINGS[split]} the {THINGS[place % 10]} of {THINGS[place // 10 - 7]} {place} had been changed",
             "label": "ab"[place % 2],
         }
         for place in range(count)
@@ -163,3 +165,72 @@ def test_a_pair_is_a_copy_only_with_both_its_texts(tmp_path: Path) -> None:
         "across splits: leakage",
         "across splits: contradictions",
     }
+
+
+def test_what_is_missing_within_lists_is_a_verdict(tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    columns = {"id": ["1", "2"], "text": ["one", "two"], "label": pa.array([["a", None], ["b"]], LISTS)}
+    pq.write_table(pa.table(columns), folder / "train.parquet")
+    for split in ("validation", "test"):
+        none = {"id": [split, f"{split} 2"], "text": [split, f"{split} two"], "label": pa.array([[], None], LISTS)}
+        pq.write_table(pa.table(none), folder / f"{split}.parquet")
+    content = run(folder, DataSchema(task="multi-label", labels=["a", "b"]), rules={"near_leakage": "off"})
+    assert content["failures"] == [
+        "train: train.parquet: the column label has lists with nulls in them; remove them",
+        "validation labels: no row with a, b: bring rows of them, or take them out of data.labels",
+        "test labels: no row with a, b: bring rows of them, or take them out of data.labels",
+    ]
+
+
+def test_no_severity_lets_a_file_pass_that_cannot_be_read(tmp_path: Path) -> None:
+    folder = write(tmp_path / "tables", train=texts("train"), validation=texts("validation"), test=texts("test"))
+    (folder / "test.parquet").write_bytes(b"PAR1")
+    content = run(folder, SINGLE, rules={"columns": "off", "rows": "off", "near_leakage": "off"})
+    (failure,) = content["failures"]
+    assert failure.startswith("test: test.parquet cannot be read as Parquet")
+
+
+def test_thousands_of_labels_are_checked_by_number(tmp_path: Path) -> None:
+    rows = {split: texts(split) for split in ("train", "validation", "test")}
+    rows["test"][1]["label"] = "spam"
+    data = DataSchema(labels=["a", "b", *(f"label {number}" for number in range(3000))])
+    content = run(write(tmp_path / "tables", **rows), data, rules={"near_leakage": "off", "labels_present": "warn"})
+    assert len(content["failures"]) == 1
+    assert content["failures"][0].startswith("test: 1 row with labels outside the config: spam (1); ids test-1: ")
+    assert content["warnings"][0].startswith("train: no row with label 0, label 1, ")
+    assert "label 9 and 2990 more: bring rows" in content["warnings"][0]
+
+
+def test_the_rows_of_the_smallest_labels_are_the_worst(tmp_path: Path) -> None:
+    rows = {split: texts(split, 9) for split in ("train", "validation", "test")}
+    for place, label in enumerate("abcbccddd"):
+        rows["test"][place]["label"] = label
+        rows["train"][place]["label"] = rows["validation"][place]["label"] = "abcdabcda"[place]
+    data = DataSchema(labels=["a", "b", "c", "d"])
+    rules = {"near_leakage": "off", "rows_per_label": "warn"}
+    content = run(write(tmp_path / "tables", **rows), data, min_rows_per_label=3, rules=rules)
+    assert [row["id"] for row in content["worst"]["test: rows_per_label"]] == ["test-0", "test-1", "test-3"]
+
+
+def test_drift_from_the_champions_data_warns_or_refuses(tmp_path: Path) -> None:
+    earlier = write(tmp_path / "earlier", train=texts("test", 90), validation=[], test=[])
+    reference = tmp_path / "champion.json"
+    write_json(reference, build_profile(earlier, SINGLE, None))
+    now = {"train": texts("train", 90), "validation": texts("validation"), "test": texts("test")}
+    for row in now["train"][:60]:
+        row["label"] = "a"
+    tables = write(tmp_path / "tables", **now)
+    same = run(earlier, SINGLE, reference=reference)
+    assert not [check for check in broken(same) if "champion" in check]
+    content = run(tables, SINGLE, reference=reference, rules={"label_drift": "error", "text_drift": "off"})
+    (failure,) = content["failures"]
+    assert failure.startswith("against the champion's data: the shares of labels moved (")
+    assert [line for line in content["warnings"] if "words that the champion's data does not know" in line]
+    checks = {check["check"]: check for check in content["checks"]}
+    assert checks["against the champion's data: label_drift"]["observed"] > 0.15
+    assert "against the champion's data: text_drift" not in checks
+    assert {drift["rule"] for drift in content["drift"]} >= {"label_drift", "unknown_drift", "text_drift"}
+    write_json(reference, {"format": 0})
+    content = run(tables, SINGLE, reference=reference)
+    assert content["passed"] and "format 0" in content["drift"][0]["why"]

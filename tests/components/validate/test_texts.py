@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
+import ftfy.badness
 import pyarrow as pa
 import pytest
 
@@ -25,13 +27,23 @@ SINGLE = DataSchema(labels=LABELS)
         (texts.damaged, "schöne Grüße – “Zitat” naïve 日本語 ✓", 0),
         (texts.damaged, "plain ASCII Ã is not", 0),
         (texts.damaged, "lost \ufffd\ufffd", 0),
+        (texts.damaged, "Ð¿Ñ€Ð¸Ð²ÐµÑ‚", 1),
+        (texts.damaged, "привет, «мир»", 0),
         (texts.mails, "write to first.last+tag@mail.example.co.uk today", 1),
+        (texts.mails, "jörg@müller.example", 1),
         (texts.mails, "meet @home at 5 or user@localhost", 0),
         (texts.phones, "call +49 30 1234567", 1),
         (texts.phones, "call (555) 123-4567 now", 1),
+        (texts.phones, "tel. (+49) 30 1234567.", 1),
+        (texts.phones, "0049 30 1234567", 1),
         (texts.phones, "order 1234567890, on 2026-11-25 10:00, 1.234.567,89", 0),
         (texts.cards, "my card is 4111 1111 1111 1111", 1),
+        (texts.cards, "it is 4111 1111 1111 1111.", 1),
+        (texts.cards, "no.4111111111111111, 12/29, 123", 1),
+        (texts.cards, "Amex 3782 822463 10005", 1),
         (texts.cards, "5500-0000-0000-0004 expired", 1),
+        (texts.cards, "a share of 0.4111111111111111", 0),
+        (texts.cards, "at 1700000000007 ms", 0),
         (texts.cards, "4111 1111 1111 1112 is no card", 0),
         (texts.cards, "0000000000000000", 0),
     ],
@@ -56,3 +68,17 @@ def test_a_sentence_needs_a_token() -> None:
     tokens = pa.array([["a", "b"], [], ["", " "]], pa.list_(pa.string()))
     data = DataSchema(task="token-tags", labels=LABELS)
     assert texts.empty(pa.record_batch([tokens], names=["tokens"]), data).tolist() == [False, True, True]
+
+
+def test_every_text_that_ftfy_takes_for_damaged_is_found() -> None:
+    chosen = random.Random(0)
+    ranges = ((0x20, 0x7F), (0xA0, 0x250), (0x370, 0x600), (0x900, 0x980), (0x2010, 0x2600), (0x4E00, 0x4F00))
+    letters = [chr(point) for first, last in ranges for point in range(first, last)]
+    garbled = []
+    for encoding in ("latin-1", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "mac_roman", "cp437"):
+        for _ in range(2000):
+            text = "".join(chosen.choices(letters, k=3)) + chosen.choice(["", " b", "A", "é"])
+            garbled += [text, text.encode().decode(encoding, errors="ignore")]
+    expected = [ftfy.badness.is_bad(text) for text in garbled]
+    assert expected.count(True) > 5000
+    assert texts.damaged(pa.array(garbled)).tolist() == expected

@@ -266,6 +266,7 @@ def test_data_docs_have_a_page_for_each_split_with_the_ids_of_faulty_rows(report
     docs = reports(faulty_rows)["folder"] / "report" / "data_docs"
     pages = {path.relative_to(docs / "validations").parts[0]: path for path in docs.glob("validations/**/*.html")}
     assert sorted(pages) == ["across splits", "test", "train", "validation"]
+    assert sum(path.stat().st_size for path in docs.rglob("*") if path.is_file()) < 1_500_000
     assert "see ids test-0, test-1, test-2" in pages["test"].read_text()
     assert "see ids train-5 (train), validation-2 (validation)" in pages["across splits"].read_text()
 

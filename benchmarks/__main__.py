@@ -18,6 +18,7 @@ from benchmarks.harness import Figure, machine
 from components.base.errors import TextgateError
 from components.base.files import write_json
 
+WIDTH = 160
 OUT = Path(__file__).parent / "out"
 
 
@@ -44,7 +45,7 @@ def show(figures: list[Figure]) -> None:
         value = figure.value if isinstance(figure.value, str) else f"{figure.value:,.4g}"
         holds = {True: "yes", False: "NO", None: ""}[figure.holds]
         table.add_row(figure.what, value, figure.unit, figure.must, holds)
-    Console(highlight=False, soft_wrap=True).print(table)
+    Console(highlight=False, width=WIDTH).print(table)
 
 
 def main() -> None:

@@ -39,7 +39,8 @@ class SplitReader:
             self.schema = self.schema.append(pa.field(name, pa.string()))
         self._names = {**data.roles, **{name: name for name in also}}
         try:
-            self._file = pq.ParquetFile(self.path)
+            # Buffered ahead, every row group that was read would stay in memory until the file is closed.
+            self._file = pq.ParquetFile(self.path, pre_buffer=False)
         except FileNotFoundError:
             raise TextgateError(
                 f"the data has no {self.path.name}; it needs one for each of {', '.join(SPLITS)}"

@@ -28,6 +28,8 @@ SINGLE = DataSchema(labels=LABELS)
         (texts.damaged, "plain ASCII Ã is not", 0),
         (texts.damaged, "lost \ufffd\ufffd", 0),
         (texts.damaged, "Ð¿Ñ€Ð¸Ð²ÐµÑ‚", 1),
+        (texts.damaged, "вЂњquoteвЂќ", 1),
+        (texts.damaged, "é\u0385b", 1),
         (texts.damaged, "привет, «мир»", 0),
         (texts.mails, "write to first.last+tag@mail.example.co.uk today", 1),
         (texts.mails, "jörg@müller.example", 1),

@@ -32,8 +32,8 @@ Texts = dict[str, list[str]]
 
 
 class Set(NamedTuple):
-    """`same` is what makes two texts one in the count that others have published, which is `published`: of the different
-    texts of test that stand in train."""
+    """`same` is what makes two texts one in the count that others have published, which is `published`: of the
+    different texts of test that stand in train."""
 
     name: str
     read: Callable[[Path], Texts]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.base.settings import DataSchema, DriftSettings
-from components.validate.drift import compare
+from components.validate.drift import _holm, compare
 from components.validate.profile import build_profile
 from tests.tiny_project import write_base_model
 
@@ -118,3 +118,36 @@ def test_labels_that_one_of_the_two_lacks_count(tmp_path: Path, reference: dict[
     current = {**reference, "labels": {"a": 0, "b": 0, "c": 1200}}
     drift = compare(reference, current, LIMITS)[0]
     assert drift.effect == 1 and drift.broken and "c 0 to 1" in drift.why
+
+
+def test_the_same_rows_are_not_told_apart(reference: dict[str, Any]) -> None:
+    drifts = {drift.rule: drift for drift in compare(reference, reference, LIMITS)}
+    assert drifts["text_drift"].effect == pytest.approx(0.5)
+    assert drifts["label_drift"].effect == drifts["length_drift"].effect == drifts["vocabulary_drift"].effect == 0
+
+
+def test_unknown_tokens_of_another_tokenizer_are_not_compared(tmp_path: Path, base_model: Path) -> None:
+    profile = build_profile(write(tmp_path / "data", seed=1, rows=40), DATA, base_model)
+    other = {**profile, "tokens": {**profile["tokens"], "tokenizer": "another"}}
+    (unknown,) = [drift for drift in compare(other, profile, LIMITS) if drift.rule == "unknown_drift"]
+    assert unknown.effect is None and "another tokenizer" in unknown.why and not unknown.broken
+
+
+def test_the_tag_outside_does_not_hide_a_shift_of_the_others(reference: dict[str, Any]) -> None:
+    before = {**reference, "task": "token-tags", "labels": {"O": 9000, "B-x": 500, "B-y": 500}}
+    after = {**before, "labels": {"O": 9000, "B-x": 900, "B-y": 100}}
+    assert compare(before, after, LIMITS)[0].effect == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("rows", [0, 5])
+def test_too_few_rows_are_not_compared(tmp_path: Path, reference: dict[str, Any], rows: int) -> None:
+    few = build_profile(write(tmp_path / "few", seed=2, rows=rows), DATA, None)
+    for pair in ((reference, few), (few, reference)):
+        drifts = compare(*pair, LIMITS)
+        assert drifts[4].effect is None and not drifts[4].broken
+        assert rows or {drift.effect for drift in drifts} == {None}
+
+
+def test_p_values_are_corrected_for_their_number() -> None:
+    assert _holm([0.01, None, 0.04, 0.03]) == pytest.approx([0.03, None, 0.06, 0.06])
+    assert _holm([0.9, 0.5]) == [1.0, 1.0]

@@ -206,10 +206,11 @@ def _histogram(lengths: Integers) -> Integers:
 
 def _count_labels(batch: pa.RecordBatch, data: DataSchema, labels: dict[str, int]) -> None:
     """A label that the config does not have may be anything, a text even: it is counted without its name."""
+    known = set(data.labels)
     column = batch["tags"] if data.task == "token-tags" else batch["label"]
     counts = pc.value_counts(column.flatten() if data.task in ("token-tags", "multi-label") else column)
     for label, rows in zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True):
-        name = label if label in data.labels else OTHER_LABELS
+        name = label if label in known else OTHER_LABELS
         labels[name] = labels.get(name, 0) + rows
 
 

@@ -12,6 +12,7 @@ from components.base.errors import TextgateError
 from components.base.settings import LISTS, SPLITS, DataSchema
 
 BATCH_ROWS = 65536
+READ_BYTES = 1 << 20
 LIST = pa.list_(pa.string())
 
 
@@ -39,8 +40,9 @@ class SplitReader:
             self.schema = self.schema.append(pa.field(name, pa.string()))
         self._names = {**data.roles, **{name: name for name in also}}
         try:
-            # Buffered ahead, every row group that was read would stay in memory until the file is closed.
-            self._file = pq.ParquetFile(self.path, pre_buffer=False)
+            # Buffered ahead, every row group that was read would stay in memory until the file is closed; without a
+            # buffer, a row group's columns are read whole.
+            self._file = pq.ParquetFile(self.path, pre_buffer=False, buffer_size=READ_BYTES)
         except FileNotFoundError:
             raise TextgateError(
                 f"the data has no {self.path.name}; it needs one for each of {', '.join(SPLITS)}"

@@ -85,7 +85,7 @@ class RowEncoder:
                 " each token must have one tag"
             )
         tags = self._numbers(rows["tags"].flatten(), split).to_numpy()
-        words = rows["tokens"].to_pylist()
+        words = pa.ListArray.from_arrays(_offsets(counts), pc.fill_null(rows["tokens"].flatten(), "")).to_pylist()
         encoded = self.encoder.words(words, tags)
         assert encoded.tags is not None and encoded.lost is not None and encoded.empty is not None
         columns = {
@@ -112,7 +112,7 @@ class RowEncoder:
         """int32, the place of each label in the config."""
         numbers = pc.index_in(labels, value_set=self.known)
         if numbers.null_count:
-            label = labels[int(np.argmax(numbers.is_null().to_numpy(zero_copy_only=False)))].as_py()
+            label = labels[int(np.argmax(numbers.is_null().to_numpy(zero_copy_only=False)))].as_py() or ""
             more = len(self.labels) - SHOWN_LABELS
             listed = ", ".join(self.labels[:SHOWN_LABELS]) + (f" and {more} more" if more > 0 else "")
             raise TextgateError(

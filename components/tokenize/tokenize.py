@@ -26,7 +26,7 @@ from components.tokenize.stream import ahead, on_grid
 from components.tokenize.tally import Measures, Tally, health
 
 ENCODED_SPLITS = ("train", "validation")
-CELL_ROWS = 4096
+CELL_ROWS = 2048
 CULPRITS = 20
 
 

@@ -45,13 +45,13 @@ def find_near(tables: Path, data: DataSchema, splits: Sequence[str], similarity:
 
     Similarity is that of Jaccard, of the sets of character 4-grams of the normalised texts (those of a pair on two
     lines, tokens with spaces between), and must reach `similarity`, at least 0.5. Rows of the same normalised text are
-    no near copies of each other. Every row that has a near copy is found. Similarity
-    is exact for texts of up to 1,024 different 4-grams; of longer ones it is that of samples of 512 to 1,024, which
-    errs by 0.01 (one standard deviation). Of more than 32 near copies another than the very nearest may be given.
+    no near copies of each other. Of texts of up to 1,024 different 4-grams it is exact, and every row that has a near
+    copy is found; of longer texts it is that of samples of 512 to 1,024, which errs by 0.01 (one standard deviation).
+    Of more than 32 near copies another than the very nearest may be given.
 
     Takes 8 bytes of temporary disk space for each character, at most 8 kB for each text, and about 250 bytes of memory
-    for each text beside 500 MB. The time grows with the rows, but with their square where all texts are made of a few
-    hundred words. Raises TextgateError where a split cannot be read or the disk space is not there.
+    for each text beside 1 GB. The time grows faster than the rows, the more so the lower the similarity and the fewer
+    different words the texts have. Raises TextgateError where a split cannot be read or the disk space is not there.
     """
     order = [split for split in SPLITS if split in splits]
     try:

@@ -8,6 +8,8 @@ Sandes et al. 2020). The overlap of the few others is counted.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ import numpy.typing as npt
 from components.validate.near_sets import TOKEN_BITS, GramSets, ragged
 from components.validate.ngrams import Hashes, Integers
 
+THREADS = min(os.cpu_count() or 1, 4)
 INDEXED_AT_ONCE = 1 << 24
 SOUGHT_AT_ONCE = 1 << 13
 PAIRS_AT_ONCE = 1 << 19
@@ -66,14 +69,18 @@ class Join:
         """For each set of `sought` that of `among` with the highest similarity, the first of equally similar ones."""
         best = Best(np.full(len(sought), -1), np.zeros(len(sought)))
         counted = np.zeros(len(sought), np.int64)
-        for part in _split(among, self._rare(among), INDEXED_AT_ONCE):
-            index = self._index(part)
-            for first in range(0, len(sought), SOUGHT_AT_ONCE):
-                rows = slice(first, first + SOUGHT_AT_ONCE)
-                chosen = sought[rows]
-                sizes, marks = self._sets.sizes[chosen].astype(np.uint16), self._sets.marks[chosen]
-                found = Best(best.partners[rows], best.similarities[rows])
-                self._search(_Sought(chosen, sizes, marks, self._texts[chosen], found, counted[rows]), index)
+
+        def search(first: int) -> None:
+            rows = slice(first, first + SOUGHT_AT_ONCE)
+            chosen = sought[rows]
+            sizes, marks = self._sets.sizes[chosen].astype(np.uint16), self._sets.marks[chosen]
+            found = Best(best.partners[rows], best.similarities[rows])
+            self._search(_Sought(chosen, sizes, marks, self._texts[chosen], found, counted[rows]), index)
+
+        with ThreadPoolExecutor(THREADS) as pool:  # numpy computes outside the interpreter's lock
+            for part in _split(among, self._rare(among), INDEXED_AT_ONCE):
+                index = self._index(part)
+                list(pool.map(search, range(0, len(sought), SOUGHT_AT_ONCE)))
         return best
 
     def _rare(self, chosen: Integers) -> Integers:

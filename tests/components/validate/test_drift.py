@@ -126,6 +126,36 @@ def test_the_same_rows_are_not_told_apart(reference: dict[str, Any]) -> None:
     assert drifts["label_drift"].effect == drifts["length_drift"].effect == drifts["vocabulary_drift"].effect == 0
 
 
+def test_the_same_texts_in_another_order_are_not_told_apart(tmp_path: Path, reference: dict[str, Any]) -> None:
+    rows = pq.read_table(tmp_path / "reference" / "train.parquet")
+    (tmp_path / "turned").mkdir()
+    pq.write_table(rows.take(list(range(rows.num_rows))[::-1]), tmp_path / "turned" / "train.parquet")
+    turned = build_profile(tmp_path / "turned", DATA, None)
+    assert compare(reference, turned, LIMITS)[4].effect == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("new_words", "is_drift"), [(2, False), (4, True)])
+def test_new_words_are_measured_by_how_many_the_reference_has_itself(
+    tmp_path: Path, new_words: int, is_drift: bool
+) -> None:
+    rng = np.random.default_rng(0)
+
+    def texts(new: int) -> list[str]:
+        codes = rng.integers(0, 26, (4000, new, 9)) + ord("a")
+        words = [["".join(map(chr, word)) for word in row] for row in codes]
+        return [" ".join([*rng.choice(FIRST, 10 - new), *row]) for row in words]
+
+    profiles = []
+    for name, rows in {"reference": texts(2), "current": texts(new_words)}.items():
+        (tmp_path / name).mkdir()
+        columns = {"id": list(map(str, range(4000))), "text": rows, "label": ["a"] * 4000}
+        pq.write_table(pa.table(columns), tmp_path / name / "train.parquet")
+        profiles.append(build_profile(tmp_path / name, DATA, None))
+    drift = compare(*profiles, DriftSettings(new_words=0))[2]
+    assert drift.broken is is_drift
+    assert drift.effect is not None and new_words / 10 - 0.01 < drift.effect < new_words / 8
+
+
 def test_unknown_tokens_of_another_tokenizer_are_not_compared(tmp_path: Path, base_model: Path) -> None:
     profile = build_profile(write(tmp_path / "data", seed=1, rows=40), DATA, base_model)
     other = {**profile, "tokens": {**profile["tokens"], "tokenizer": "another"}}

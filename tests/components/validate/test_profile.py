@@ -48,6 +48,7 @@ def test_rows_labels_lengths_and_words_are_counted(tmp_path: Path) -> None:
         ("call 555 now", "call 5 now", False),
         ("Straße in Köln", "köln: in strasse", True),
         ("हिन्दी में", "हिन्दी, में", True),
+        ("हिन्दी में", "तमिल में", False),
         ("naïve", "naive", False),
     ],
 )
@@ -122,8 +123,9 @@ def test_the_spread_of_things_that_come_alone_is_one() -> None:
 def test_pairs_lists_of_labels_and_tags(tmp_path: Path) -> None:
     pairs = {"id": ["1"], "text": ["one two"], "text_pair": ["three"], "label": ["a"]}
     pq.write_table(pa.table(pairs), tmp_path / "train.parquet")
-    found = build_profile(tmp_path, DataSchema(task="text-pair", labels=["a", "b"]), None)
-    assert found["words"] == 3
+    write_base_model(tmp_path / "base")
+    found = build_profile(tmp_path, DataSchema(task="text-pair", labels=["a", "b"]), tmp_path / "base")
+    assert found["words"] == found["tokens"]["tokens"] == 3
     many = {"id": ["1", "2"], "text": ["one", "two"], "label": pa.array([["a", "b"], []], pa.list_(pa.string()))}
     pq.write_table(pa.table(many), tmp_path / "train.parquet")
     found = build_profile(tmp_path, DataSchema(task="multi-label", labels=["a", "b"]), None)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import TypeVar
@@ -41,7 +38,7 @@ def fetch(data_md5: str, base_model_digest: str, settings: FetchStep, tables: Pa
     try:
         with unwinding_on_terminate():
             fetch_tree(data_md5, remotes, tables)
-            with _replacing(base_model) as folder:
+            with new_folder(base_model) as folder:
                 base_models.copy(settings.base_model, base_model_digest, folder, settings.s3)
     except OSError as error:
         place = error.filename or tables.parent
@@ -56,7 +53,7 @@ def fetch_tree(data_md5: str, stores: Sequence[ObjectStore], target: Path) -> No
     remotes = _Remotes(stores)
     entries = parse_tree(remotes.read(data_md5, "the data's file list", b"".join))
     progress = Progress("fetch", len(entries), "files")
-    with _replacing(target) as folder, ThreadPoolExecutor(CONCURRENT_OBJECTS) as pool:
+    with new_folder(target) as folder, ThreadPoolExecutor(CONCURRENT_OBJECTS) as pool:
         try:
             files = {pool.submit(_fetch_file, remotes, entry, folder): entry for entry in entries}
             for file in as_completed(files):
@@ -125,19 +122,3 @@ class _Remotes:
             raise _Unavailable(str(error)) from error
         if digest.hexdigest() != md5.removesuffix(DIR_SUFFIX):
             raise _Unavailable(f"the object is corrupt, its md5 is {digest.hexdigest()}")
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `target`; of several processes that fill one, each waits to put its own
-    there, and the last one's stays."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    parent = os.open(target.parent, os.O_RDONLY)
-    try:
-        with new_folder(target) as folder:
-            yield folder
-            # Without locks, as on some network file systems, two that end at the same moment can collide.
-            with suppress(OSError):
-                fcntl.flock(parent, fcntl.LOCK_EX)
-    finally:
-        os.close(parent)

@@ -186,4 +186,4 @@ def commit_version(data: Tracked) -> None:
     )
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split()) or f"exit status {done.returncode}"
-        raise TextgateError(f"{data.folder} is built, but `dvc commit` failed: {said}")
+        raise TextgateError(f"`dvc commit` of {data.version_file} failed: {said}")

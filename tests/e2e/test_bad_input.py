@@ -44,6 +44,7 @@ def test_tracking_server_that_is_down_is_named(story: Story) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_extra_label_and_copies_in_the_test_split_are_recorded_refusals(story: Story) -> None:
     splits = split_rows(make_rows(360))
     splits["test"][0] = {**splits["test"][0], "label": "spam"}

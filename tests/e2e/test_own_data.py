@@ -38,7 +38,7 @@ def test_init_writes_a_config_that_loads_and_names_what_it_saw(story: Story) -> 
     assert "textgate data import" in out
 
 
-def test_the_import_is_versioned_and_valid_and_the_pipeline_takes_it(story: Story) -> None:
+def test_the_import_is_versioned_and_valid_and_a_run_waits_for_the_push(story: Story) -> None:
     path = story.project / "tickets.yaml"
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     config["data"] |= {"version": "tickets.dvc", "remotes": ["remote"]}
@@ -61,6 +61,10 @@ def test_the_import_is_versioned_and_valid_and_the_pipeline_takes_it(story: Stor
     status, out, err = story.textgate("run", "--config", "tickets.yaml")
     assert status == 1
     assert "textgate data push" in err and not story.folders(), "what the remote lacks is said before a run begins"
+
+
+@pytest.mark.slow
+def test_the_pipeline_takes_what_was_pushed(story: Story) -> None:
     status, out, err = story.textgate("data", "push", "--config", "tickets.yaml")
     assert status == 0, out + err
     assert story.run("first", "--config", "tickets.yaml")["outcome"] == "registered"

@@ -98,6 +98,7 @@ def test_the_very_same_thing_again_registers_nothing(story: Story) -> None:
     assert story.log() == log
 
 
+@pytest.mark.slow
 def test_broken_canary_leaves_the_champion_unmoved(story: Story) -> None:
     log, pinned = story.log(), story.pinned()
     run = story.run(
@@ -111,6 +112,7 @@ def test_broken_canary_leaves_the_champion_unmoved(story: Story) -> None:
     assert (story.log(), story.pinned()) == (log, pinned)
 
 
+@pytest.mark.slow
 def test_with_manual_modes_a_person_promotes_the_challenger(story: Story) -> None:
     config = write_config(story.project, promote={"mode": "manual", "log": "manual-log"}, deploy={"mode": "manual"})
     config.rename(story.project / "manual.yaml")

@@ -101,6 +101,7 @@ def test_a_deleted_experiment_says_how_to_restore_it(workspace: Path) -> None:
         tracking.open_run("tiny", "job-2", {})
 
 
+@pytest.mark.slow
 def test_processes_open_a_fresh_home_at_once_quietly_and_without_telemetry(
     tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

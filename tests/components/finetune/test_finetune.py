@@ -60,6 +60,7 @@ def test_it_learns_and_keeps_the_best_epoch(checkpoint: Path) -> None:
     assert report["onnx_max_difference"] < 1e-4
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(inputs: Path, checkpoint: Path) -> None:
     again = train(inputs, "again")
     other = train(inputs, "other", SETTINGS.model_copy(update={"seed": 2, "epochs": 1}))

@@ -1,0 +1,52 @@
+"""Folders take their place whole, whoever else fills it and whatever breaks on the way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.base.files import new_folder
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from components.base.files import new_folder
+target, name = Path(sys.argv[1]), sys.argv[2]
+for _ in range(60):
+    with new_folder(target) as folder:
+        (folder / "name").write_text(name)
+"""
+
+
+def test_processes_that_fill_one_place_all_end_well(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(target), name]) for name in ("a", "b", "c")]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert (target / "name").read_text() in {"a", "b", "c"}
+    assert os.listdir(tmp_path) == ["target"]
+
+
+def test_what_stood_there_stays_when_the_block_or_the_last_rename_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "target"
+    with new_folder(target) as folder:
+        (folder / "name").write_text("old")
+    with pytest.raises(ValueError), new_folder(target) as folder:
+        raise ValueError
+    replace = os.replace
+
+    def failing(source: Path, destination: Path) -> None:
+        if destination == target and ".old." not in str(source):
+            raise OSError(28, "No space left on device")
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OSError), new_folder(target) as folder:
+        (folder / "name").write_text("new")
+    assert (target / "name").read_text() == "old"
+    assert os.listdir(tmp_path) == ["target"]

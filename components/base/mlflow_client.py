@@ -16,7 +16,7 @@ from typing import Any
 
 from components.base.errors import TextgateError
 from components.base.locks import locked
-from components.base.workspace import home
+from components.base.workspace import create_home, home
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # MLflow reads it while it is imported
 
@@ -114,7 +114,7 @@ def _ask_database(address: str) -> None:
     """MLflow alone would try for minutes."""
     with explained("open the database", "check MLFLOW_TRACKING_URI and TEXTGATE_HOME"):
         if not os.environ.get("MLFLOW_TRACKING_URI"):
-            home().mkdir(parents=True, exist_ok=True)
+            create_home()
         engine = sqlalchemy.create_engine(address)
         sqlalchemy.inspect(engine).get_table_names()
         engine.dispose()

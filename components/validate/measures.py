@@ -65,6 +65,7 @@ MEASURES: dict[str, Measure] = {
     "replacement_characters": Measure("encoding_damage", _of_texts(texts.replacement_characters)),
     "damaged": Measure("encoding_damage", _of_texts(texts.damaged)),
     "invisible_characters": Measure("invisible_characters", _of_texts(texts.invisible_characters)),
+    "html_entities": Measure("html_entities", _of_texts(texts.html_entities)),
     "mail": Measure("personal_data", _of_texts(texts.mails)),
     "phone": Measure("personal_data", _of_texts(texts.phones)),
     "card": Measure("personal_data", _of_texts(texts.cards)),

@@ -97,6 +97,7 @@ def _text_rules(rows: Frame, settings: ValidateStep) -> list[Rule]:
         ("replacement_characters", _replacement_characters),
         ("damaged", _damaged),
         ("invisible_characters", _invisible),
+        ("html_entities", _entities),
         ("mail", _personal),
         ("further_copy", _copies),
         ("is_near_copy", _near_copies),
@@ -163,6 +164,21 @@ def _invisible(rows: Frame, settings: ValidateStep) -> list[Rule]:
             "with characters that cannot be seen (controls, zero width, marks of direction)",
             "remove them from the source: they make equal texts differ",
             "invisible_characters",
+        )
+    ]
+
+
+def _entities(rows: Frame, settings: ValidateStep) -> list[Rule]:
+    return [
+        row_rule(
+            "html_entities",
+            settings.limits.severity("html_entities"),
+            "no HTML entity, such as &amp;",
+            gxe.ExpectColumnValuesToBeBetween(column="html_entities", max_value=0),
+            lambda rows: rows["html_entities"] > 0,
+            "with HTML entities, such as &amp; or &#39;",
+            "unescape them in the source, unless the texts that the model will be asked about have them, too",
+            "html_entities",
         )
     ]
 

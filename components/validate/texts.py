@@ -21,6 +21,7 @@ INVISIBLE = (
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{ad}\x{200b}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}"
     r"\x{2066}-\x{206f}\x{feff}]"
 )
+ENTITY = r"&(?:[a-zA-Z]{2,8}[0-9]{0,2}|#[0-9]{2,6}|#[xX][0-9a-fA-F]{2,6});"
 # Holds for every text that ftfy takes for damaged (a test sees to it), and for few others: badness is slow.
 ODD = r"\x{80}-\x{2ff}Ґґ\x{2000}-\x{25ff}\x{fb01}\x{fb02}\x{fffd}"
 SUSPICIOUS = rf"[\x{{80}}-\x{{9f}}ÃÂŒœØÙ]|[вВ]Ђ|[{ODD}][^\x00-\x7f]|[^\x00-\x7f][{ODD}]"
@@ -74,6 +75,10 @@ def replacement_characters(texts: pa.Array) -> Column:
 
 def invisible_characters(texts: pa.Array) -> Column:
     return numbers(pc.count_substring_regex(texts, INVISIBLE))
+
+
+def html_entities(texts: pa.Array) -> Column:
+    return numbers(pc.count_substring_regex(texts, ENTITY))
 
 
 def damaged(texts: pa.Array) -> Column:

@@ -30,6 +30,8 @@ def version_at(data: Tracked, revision: str) -> Version:
     if not _in_repository(folder):
         raise TextgateError(f"{folder} is in no git repository, so that there is no earlier version to compare with")
     if _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").returncode:
+        if _git(folder, "rev-parse", "--verify", "--quiet", "HEAD").returncode:
+            raise TextgateError(f"nothing is committed yet in the git repository of {folder}: commit {name} first")
         raise TextgateError(f"{revision!r} is no revision of the git repository of {folder}; `git log` shows them")
     shown = _git(folder, "show", "--end-of-options", f"{revision}:./{name}")
     if shown.returncode:

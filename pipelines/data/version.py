@@ -72,7 +72,10 @@ def tracked(version_file: Path) -> Tracked:
     for folder in version_file.parents:
         if (folder / ".dvc").is_dir():
             return Tracked(version_file, folder)
-    raise TextgateError(f"{version_file.parent} is in no DVC project; run `dvc init` in the repository first")
+    raise TextgateError(
+        f"{version_file.parent} is in no DVC project; run `git init` (where there is no"
+        " repository) and `dvc init` at its top first"
+    )
 
 
 def find_project(start: Path) -> Path:
@@ -90,6 +93,11 @@ def read_version(path: Path) -> Version:
     """Raises TextgateError when the DVC file is absent or does not name one folder."""
     try:
         content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise TextgateError(
+            f"{path} does not exist: no data was imported yet (`textgate data import`), or data.version names"
+            " another file"
+        ) from None
     except OSError as error:
         raise TextgateError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -13,7 +13,7 @@ from typing import Any
 from components.base.errors import TextgateError
 from components.base.files import read_json, write_json
 from components.base.settings import Settings
-from components.base.workspace import home
+from components.base.workspace import create_home, home
 
 STEPS = [
     "resolve",
@@ -94,7 +94,7 @@ class Run:
 
 def new_run(settings: Settings) -> Run:
     now = datetime.now(UTC)
-    folder = home() / "runs" / f"{settings.name}-{now:%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+    folder = create_home() / "runs" / f"{settings.name}-{now:%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
     folder.mkdir(parents=True)
     (folder / "cache").mkdir()
     write_json(folder / "settings.json", settings.model_dump())

@@ -40,6 +40,6 @@ def test_a_known_fault_is_one_line_and_debug_shows_where(tmp_path: Path) -> None
     command = [sys.executable, "-c", "from pipelines.cli import main; main()"]
     plain = subprocess.run([*command, "config", "check", "no.yaml"], capture_output=True, text=True, check=False)
     assert (plain.returncode, plain.stdout) == (1, "")
-    assert plain.stderr == "textgate: the config file no.yaml does not exist\n"
+    assert plain.stderr == "textgate: the config file no.yaml does not exist; name yours by --config\n"
     debug = [*command, "--debug", "config", "check", "no.yaml"]
     assert "Traceback" in subprocess.run(debug, capture_output=True, text=True, check=False).stderr

@@ -35,7 +35,7 @@ def load(path: Path, overrides: list[str] | None = None) -> Settings:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise TextgateError(f"the config file {path} does not exist") from None
+        raise TextgateError(f"the config file {path} does not exist; name yours by --config") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TextgateError(f"the config file {path} cannot be read: {error}") from None
     if not isinstance(raw, dict):

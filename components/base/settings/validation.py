@@ -19,6 +19,7 @@ Rule = Literal[
     "text_length",
     "encoding_damage",
     "invisible_characters",
+    "html_entities",
     "labels_known",
     "labels_present",
     "rows_per_label",
@@ -39,6 +40,7 @@ Rule = Literal[
 # Those that are not named refuse.
 MILDER: dict[Rule, Severity] = {
     "invisible_characters": "warn",
+    "html_entities": "warn",
     "duplicates": "warn",
     "near_leakage": "warn",
     "personal_data": "warn",

@@ -52,9 +52,7 @@ def command(
         return
     given = [name for name in ("config", "overrides") if _given(context, name)]
     if more or given:
-        raise click.UsageError(
-            "name the files to import by --from PATH..., or leave out everything for the default data"
-        )
+        raise click.UsageError("name the files to import by --from PATH...")
     _import_default(project, force, pin)
 
 

@@ -38,7 +38,7 @@ def command(
     where.
     """
     from components.base.settings import load
-    from components.base.workspace import home
+    from components.base.workspace import create_home
     from pipelines.data.checking import check
 
     settings = load(config, list(overrides))
@@ -47,7 +47,7 @@ def command(
         raise TextgateError(
             f"{folder} is not a folder; `textgate data import` or `textgate data pull` makes it, --tables names another"
         )
-    target = report or home() / REPORT / settings.name
+    target = report or create_home() / REPORT / settings.name
     if target.exists() and not (target / "validation.json").is_file() and any(target.iterdir()):
         raise TextgateError(f"{target} holds something else than a report; --report names another folder")
     found, remark = check(settings, folder, target, drift, write_suite)

@@ -54,7 +54,7 @@ class BadRows:
         """The first ones, how many there are of each reason, and where the list is."""
         more = [f"and {self.total - len(self.shown)} more"] if self.total > len(self.shown) else []
         by_reason = ", ".join(f"{reason}: {rows}" for reason, rows in self.reasons.most_common())
-        return [*self.shown, *more, f"by reason: {by_reason}", f"all are listed in {self.path}"]
+        return [*self.shown, *more, f"by reason: {by_reason}", f"each is listed in {self.path}"]
 
 
 def place(source: Source, line: int) -> str:

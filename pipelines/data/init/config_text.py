@@ -147,6 +147,8 @@ def _source(text: YamlText, found: Found) -> None:
             2,
         )
         text.lines.append(f"    # rename_labels: {flow(same)}")
+        if measures.contradictions:
+            text.note("(Copies of a text whose labels differ by no more are contradictions below until then.)", 2)
     _bad_rows(text, found)
     _copies(text, found)
     _split(text, found.splitting, found.roles)
@@ -278,6 +280,8 @@ def _gate(text: YamlText, found: Found) -> None:
     text.section("gate")
     text.put("min_accuracy", found.limits.min_accuracy, 1, "more than always saying the commonest label")
     text.put("min_macro_f1", 0.4, 1, "the mean over labels, rare ones counting as much as common ones")
+    if found.roles.task in ("single-label", "text-pair"):
+        text.put("min_label_recall", 0.05, 1, "of each label: one that is never predicted does not pass")
 
 
 def counted(number: int, thing: str) -> str:

@@ -33,7 +33,8 @@ class Measures:
 
     `labels` counts labels, `by_split` the rows that have each in each split; `outside` is the tag that most tokens
     have, empty for other tasks. `contradictions`, `duplicates`, `leaks` and `faults` (tags that are not valid BIO)
-    count rows. Lengths are in characters, of the longer of a pair, and in tokens.
+    count rows. Lengths are in characters and in tokens; those of a pair's two texts, or of a row's tokens, count
+    together, as in validation.
     """
 
     read: int
@@ -77,8 +78,7 @@ class MeasuringSpool(Spool):
 
     def add(self, row: Row, source: int, line: int) -> None:
         super().add(row, source, line)
-        whole = [" ".join(row.texts)] if self.task == "token-tags" else row.texts
-        self.characters.append(max(map(len, whole)))
+        self.characters.append(sum(map(len, row.texts)) + len(row.texts) - 1)
         self.lengths.add(row.texts)
         self.labels.update(row.labels)
         self.set_of.append(self.sets.setdefault(tuple(sorted(set(row.labels))), len(self.sets)))

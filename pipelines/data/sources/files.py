@@ -43,6 +43,8 @@ MAGIC = {
     b"SQLite format 3": "an SQLite database; export the table as CSV",
 }
 
+BOOKKEEPING = ("_SUCCESS", "_committed_", "_started_", "_metadata", "_common_metadata")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -61,7 +63,8 @@ class Source:
 
 
 def find_sources(paths: Sequence[Path], task: Task) -> list[Source]:
-    """The files of `paths`, each once, in the order of their paths; folders with all below them but what is hidden.
+    """The files of `paths`, each once, in the order of their paths; folders with all below them but what is hidden
+    or is the bookkeeping of those that wrote them (Spark's _SUCCESS).
 
     With the task token-tags a file of an unknown ending is CoNLL. Raises TextgateError naming a path that does not
     exist or holds nothing, or files whose ending says nothing.
@@ -150,7 +153,7 @@ def _files(path: Path) -> Iterator[Path]:
             if not name.startswith(".") and os.path.realpath(Path(folder, name)) not in seen
         ]
         for name in sorted(names):
-            if not name.startswith("."):
+            if not name.startswith((".", *BOOKKEEPING)):
                 count += 1
                 yield Path(folder, name)
     if not count:

@@ -27,7 +27,7 @@ def test_processes_that_fill_one_place_all_end_well(tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(target), name]) for name in ("a", "b", "c")]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     assert (target / "name").read_text() in {"a", "b", "c"}
-    assert os.listdir(tmp_path) == ["target"]
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
 
 
 def test_what_stood_there_stays_when_the_block_or_the_last_rename_fails(
@@ -49,4 +49,4 @@ def test_what_stood_there_stays_when_the_block_or_the_last_rename_fails(
     with pytest.raises(OSError), new_folder(target) as folder:
         (folder / "name").write_text("new")
     assert (target / "name").read_text() == "old"
-    assert os.listdir(tmp_path) == ["target"]
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]

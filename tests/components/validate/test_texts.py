@@ -21,6 +21,8 @@ SINGLE = DataSchema(labels=LABELS)
         (texts.replacement_characters, "a\ufffdb\ufffd", 2),
         (texts.invisible_characters, "zero\u200bwidth\ufeff", 2),
         (texts.invisible_characters, "nul\x00 and \u202eturned", 2),
+        (texts.html_entities, "fish &amp; chips &#39;n&#x27; &lt;3", 4),
+        (texts.html_entities, "AT&T; R&D & more; &; &#; a&b", 0),
         (texts.invisible_characters, "tab\t line\n return\r", 0),
         (texts.invisible_characters, "👩\u200d👩\u200d👧 نمی\u200cخواهم", 0),
         (texts.damaged, "cafÃ© â€™s", 1),

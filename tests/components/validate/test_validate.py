@@ -147,7 +147,7 @@ def test_good_data_passes_and_is_profiled(reports) -> None:
     report = reports(fine)
     assert report["failures"] == []
     names = [check["check"] for check in report["checks"]]
-    assert len(names) == len(set(names)) == 3 * 16 + 2 + 3
+    assert len(names) == len(set(names)) == 3 * 17 + 2 + 3
     row_count = {"check": "test: rows", "severity": "error", "observed": 6, "passed": True}
     assert {**row_count, "expected": "at least 4 (validation.min_rows)"} in report["checks"]
     assert report["profile"]["train"] == {

@@ -38,6 +38,13 @@ def test_no_revision(repo: Path, revision: str) -> None:
         version_at(tracked(repo / "data.dvc"), revision)
 
 
+def test_nothing_committed_yet(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / ".dvc").mkdir()
+    with pytest.raises(TextgateError, match=r"nothing is committed yet .*commit data.dvc first"):
+        version_at(tracked(tmp_path / "data.dvc"), "HEAD")
+
+
 def test_a_revision_whose_file_names_no_folder_says_which(repo: Path) -> None:
     content = (repo / "data.dvc").read_bytes()
     (repo / "data.dvc").write_text("outs: []")

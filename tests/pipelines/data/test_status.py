@@ -137,5 +137,5 @@ def test_the_default_data_is_built_where_no_remote_could_give_it(pushed: Path, m
 
 def test_without_a_version_there_is_no_status(pushed: Path) -> None:
     (pushed / "data.dvc").unlink()
-    with pytest.raises(TextgateError, match=r"data.dvc cannot be read: No such file"):
+    with pytest.raises(TextgateError, match=r"data.dvc does not exist: no data was imported yet"):
         status(settings_of(pushed))

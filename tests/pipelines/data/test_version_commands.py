@@ -58,4 +58,4 @@ def test_outside_of_a_dvc_project(here: Path, command: str) -> None:
     (here / ".dvc").rename(here / "away")
     done = textgate(command)
     assert isinstance(done.exception, TextgateError)
-    assert "is in no DVC project; run `dvc init`" in str(done.exception)
+    assert "is in no DVC project; run `git init`" in str(done.exception)

@@ -115,6 +115,8 @@ def test_pairs(table: Table, texts: Texts) -> None:
     rows = [[one, other, LABELS[n % 3]] for n, (one, other) in enumerate(zip(texts(90), texts(90)[::-1], strict=True))]
     settings = made(table("a.csv", ["premise", "hypothesis", "label"], rows))
     assert settings.data.task == "text-pair" and settings.data.columns.text_pair == "hypothesis"
+    longest = max(len(f"{one}\n{other}") for one, other, _ in rows)
+    assert settings.validation.max_text_length >= longest, "validation measures both texts together"
 
 
 def test_every_label_is_written_wherever_it_stands(table: Table, texts: Texts) -> None:

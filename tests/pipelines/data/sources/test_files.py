@@ -40,6 +40,7 @@ def test_folders_are_walked_through_links_without_end_or_repetition(tmp_path: Pa
     (tmp_path / "in/deep/loop").symlink_to(tmp_path / "in")
     (tmp_path / "in/again.csv").symlink_to("a.csv")
     (tmp_path / "in/.hidden.csv").write_text("x")
+    (tmp_path / "in/_SUCCESS").touch()
     found = find_sources([tmp_path / "in", tmp_path / "in/deep/b.csv"], "single-label")
     assert [source.path.name for source in found] == ["a.csv", "b.csv"]
     assert found[1].folders == ("deep",)

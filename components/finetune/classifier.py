@@ -1,55 +1,87 @@
-"""The network: a KerasHub encoder read from a Hugging Face checkpoint, its pooler, dropout and a linear head."""
+"""The network: an encoder read from a Hugging Face checkpoint, and a head that scores texts or tags tokens."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
-import keras_hub
 from keras import ops
 
-from components.base.errors import TextgateError
 from components.base.files import read_json
+from components.finetune.encoders.architecture import Architecture, read_architecture
+from components.finetune.encoders.backbone import build_backbone, encode, load_weights
 
-SUPPORTED = ("bert",)
-TANH_GELU = ("gelu_new", "gelu_pytorch_tanh")
-
-
-def exact_gelu(x: Any) -> Any:
-    """x * Phi(x), by erf: `keras.activations.gelu` becomes an Erfc node, which ONNX has no name for."""
-    return 0.5 * x * (1.0 + ops.erf(x / 2.0**0.5))
+Pooling = Literal["first", "mean"]
 
 
-def build_classifier(base_model: Path, labels: int, dropout: float) -> keras.Model:
+def build_classifier(
+    base_model: Path,
+    labels: int,
+    dropout: float,
+    *,
+    pooling: Pooling = "first",
+    tags: bool = False,
+    pairs: bool = False,
+) -> keras.Model:
     """Inputs `input_ids` and `attention_mask` (int32 [batch, length]), output logits (float32 [batch, labels]).
 
-    Raises TextgateError for an architecture or an activation that cannot be read.
+    `pooling` "first" scores the first token by the head that transformers gives the family, "mean" the mean of a text's
+    last hidden states by a linear head. With `tags` every token is scored, by a linear head, and `pooling` means
+    nothing: logits are [batch, length, labels]. With `pairs` there is a third input `token_type_ids`, like the others,
+    where the family has it (see `takes_types`).
+
+    The model has `backbone`, the encoder; `architecture`, its sizes; `fresh`, the names of the encoder's tensors that
+    the base model lacks (those of a pooler, or none); and `pooling` and `tags` as given. A pooler that does not reach
+    the logits is not trainable.
+
+    Raises TextgateError for an architecture or a config that cannot be read, and weights that do not fit it.
     """
-    config = read_json(base_model / "config.json")
-    if config.get("model_type") not in SUPPORTED:
-        raise TextgateError(
-            f"the base model is of type {config.get('model_type')!r}; supported: {', '.join(SUPPORTED)}"
-        )
-    try:
-        backbone = keras_hub.models.BertBackbone.from_preset(str(base_model), dropout=dropout)
-    except Exception as error:
-        said = str(error).strip().partition("\n")[0]
-        raise TextgateError(f"the base model's weights cannot be read as {config['model_type']}: {said}") from error
-    activation = config.get("hidden_act", "gelu")
-    if activation == "gelu":
-        for layer in backbone.transformer_layers:
-            layer._feedforward_intermediate_dense.activation = exact_gelu
-    elif activation not in TANH_GELU:
-        raise TextgateError(f"the base model's activation is {activation!r}; supported: gelu, {', '.join(TANH_GELU)}")
-    input_ids = keras.Input((None,), dtype="int32", name="input_ids")
-    attention_mask = keras.Input((None,), dtype="int32", name="attention_mask")
-    pooled = backbone(
-        {"token_ids": input_ids, "padding_mask": attention_mask, "segment_ids": ops.zeros_like(input_ids)}
-    )["pooled_output"]
-    pooled = keras.layers.Dropout(dropout, name="head_dropout")(pooled)
-    initializer = keras.initializers.TruncatedNormal(stddev=config.get("initializer_range", 0.02))
-    logits = keras.layers.Dense(labels, kernel_initializer=initializer, name="logits")(pooled)
-    model = keras.Model([input_ids, attention_mask], logits, name="classifier")
-    model.backbone = backbone
+    architecture = read_architecture(read_json(base_model / "config.json"))
+    backbone = build_backbone(architecture, dropout)
+    fresh = load_weights(backbone, architecture, base_model)
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if pairs and architecture.segments else [])]
+    inputs = [keras.Input((None,), dtype="int32", name=name) for name in names]
+    hidden, pooled = encode(backbone, *inputs)
+    if tags:
+        features = hidden
+    elif pooling == "mean":
+        features = masked_mean(hidden, inputs[1])
+    else:
+        features = pooled if pooled is not None else _head_dense(hidden[:, 0, :], architecture, dropout)
+    if pooled is not None and (tags or pooling == "mean"):
+        backbone.pooled_dense.trainable = False
+    features = keras.layers.Dropout(dropout, name="head_dropout")(features)
+    logits = keras.layers.Dense(labels, kernel_initializer=_initializer(architecture), name="logits")(features)
+    model = keras.Model(inputs, logits, name="classifier")
+    model.backbone, model.architecture = backbone, architecture
+    model.pooling, model.tags, model.fresh = pooling, tags, fresh
     return model
+
+
+def takes_types(config: dict[str, Any]) -> bool:
+    """Whether a classifier of pairs has the input `token_type_ids`, by the content of the base model's config.json."""
+    return read_architecture(config).segments
+
+
+def masked_mean(hidden: Any, mask: Any) -> Any:
+    """Of `hidden` [batch, length, n] over the tokens that `mask` [batch, length] keeps: float32 [batch, n]."""
+    kept = ops.expand_dims(ops.cast(mask, "float32"), -1)
+    total = ops.sum(ops.cast(hidden, "float32") * kept, axis=1)
+    return total / ops.maximum(ops.sum(kept, axis=1), 1.0)
+
+
+def _head_dense(first: Any, architecture: Architecture, dropout: float) -> Any:
+    """The dense layer of the head of families whose encoder has no pooler."""
+    if architecture.family.shifted:  # RoBERTa's head drops before its dense layer too
+        first = keras.layers.Dropout(dropout, name="head_input_dropout")(first)
+    return keras.layers.Dense(
+        architecture.hidden,
+        activation=architecture.family.head.activation,
+        kernel_initializer=_initializer(architecture),
+        name="head_dense",
+    )(first)
+
+
+def _initializer(architecture: Architecture) -> keras.Initializer:
+    return keras.initializers.TruncatedNormal(stddev=architecture.spread)

@@ -10,6 +10,7 @@ from components.base.files import new_folder, read_json, write_json
 from components.base.settings import TrainingSettings
 from components.finetune.batches import read_rows
 from components.finetune.classifier import build_classifier
+from components.finetune.encoders.architecture import padding_id, usable_places
 from components.finetune.hugging_face import standard_tensors, write_checkpoint
 from components.finetune.onnx_export import check_onnx, write_onnx
 from components.finetune.train import Trainer, make_deterministic
@@ -26,14 +27,15 @@ def finetune(encoded: Path, base_model: Path, settings: TrainingSettings, checkp
     train = read_rows(encoded / "train.arrow", settings.max_train_rows)
     validation = read_rows(encoded / "validation.arrow", settings.max_validation_rows)
     longest = max(len(tokens) for rows in (train, validation) for tokens in rows.tokens)
-    places = read_json(base_model / "config.json")["max_position_embeddings"]
+    config = read_json(base_model / "config.json")
+    places = usable_places(config)
     if settings.bucket_for(longest) > places:
         raise TextgateError(
             f"texts of up to {longest} tokens need more positions than the base model's {places};"
             " lower tokenization.max_length, or give training.bucket_lengths one that fits"
         )
     model = build_classifier(base_model, len(labels), settings.dropout)
-    pad = read_json(base_model / "config.json").get("pad_token_id") or 0
+    pad = padding_id(config)
     trainer = Trainer(model, settings, pad)
     trained = trainer.fit(train, validation)
     with new_folder(checkpoint) as folder:
@@ -41,7 +43,7 @@ def finetune(encoded: Path, base_model: Path, settings: TrainingSettings, checkp
         model.save_weights(folder / "model.weights.h5")
         tensors = standard_tensors(model, base_model)
         write_checkpoint(tensors, base_model, labels, folder / "hf")
-        write_onnx(tensors, read_json(base_model / "config.json"), folder / "model.onnx")
+        write_onnx(tensors, config, folder / "model.onnx")
         sample = validation.first(128)
         difference = check_onnx(folder / "model.onnx", sample, trainer.logits(sample), settings.bucket_lengths, pad)
         report = {

@@ -3,75 +3,92 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from keras_hub.src.utils.transformers import convert_bert
-from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from components.base.files import read_json, write_json
+from components.finetune.encoders.architecture import read_architecture
+from components.finetune.encoders.backbone import encoder_tensors
+from components.finetune.encoders.families import Family
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
-
-
-def _open(path: Path) -> Any:
-    return safe_open(path, framework="np")
-
-
-class _Recorder:
-    """Stands in for KerasHub's loader: notes which tensor went where, and inverts how it was rearranged.
-
-    The importer only transposes and reshapes, so running its hook over element numbers shows where each one went.
-    """
-
-    def __init__(self, source: Path) -> None:
-        self.file = _open(source)
-        self.keys: set[str] = set(self.file.keys())
-        self.tensors: dict[str, np.ndarray] = {}
-
-    def get_tensor(self, key: str) -> np.ndarray:
-        return np.asarray(self.file.get_tensor(self._full(key)))
-
-    def _full(self, key: str) -> str:
-        if key in self.keys:
-            return key
-        return next(full for full in sorted(self.keys) if full.endswith(f".{key}"))
-
-    def port_weight(self, keras_variable: Any, hf_weight_key: str, hook_fn: Callable[..., Any] | None = None) -> None:
-        shape = self.file.get_slice(self._full(hf_weight_key)).get_shape()
-        numbers = np.arange(np.prod(shape), dtype=np.int64).reshape(shape)
-        moved = hook_fn(numbers, list(keras_variable.shape)) if hook_fn else numbers
-        tensor = np.empty(numbers.size, dtype=np.float32)
-        tensor[np.asarray(moved).reshape(-1)] = keras_variable.numpy().reshape(-1)
-        self.tensors[hf_weight_key] = tensor.reshape(shape)
+TOKENIZER_FILES = (
+    "added_tokens.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
+POOLING_KEY = "textgate_pooling"
+STALE = ("num_labels", "problem_type", POOLING_KEY)
 
 
 def standard_tensors(model: keras.Model, base_model: Path) -> dict[str, np.ndarray]:
-    """The classifier's weights, float32, under the names and in the shapes of `BertForSequenceClassification`."""
-    recorder = _Recorder(base_model / "model.safetensors")
-    convert_bert.convert_weights(model.backbone, recorder, read_json(base_model / "config.json"))
-    tensors = {f"bert.{key}": tensor for key, tensor in recorder.tensors.items()}
-    kernel, bias = model.get_layer("logits").get_weights()
-    tensors["classifier.weight"], tensors["classifier.bias"] = np.ascontiguousarray(kernel.T), bias
-    return tensors
+    """The classifier's weights, float32, under the names and in the shapes of transformers' class for it.
+
+    That is `<Family>ForSequenceClassification`, or `ForTokenClassification` for tags. For the mean of the hidden states
+    there is none: the encoder has the names of `<Family>Model`, beside `classifier.weight` and `classifier.bias`.
+    """
+    family, mean = model.architecture.family, model.pooling == "mean" and not model.tags
+    prefix = "" if mean else family.prefix
+    tensors = {
+        prefix + name: tensor
+        for name, tensor in encoder_tensors(model.backbone, model.architecture, base_model).items()
+        if not (model.tags and _of_pooler(name, family)) and not (mean and name in model.fresh)
+    }
+    if mean or model.tags:
+        return tensors | _dense_tensors(model.get_layer("logits"), "classifier")
+    if family.pooler is None:
+        tensors |= _dense_tensors(model.get_layer("head_dense"), family.head.dense)
+    return tensors | _dense_tensors(model.get_layer("logits"), family.head.logits)
 
 
-def write_checkpoint(tensors: dict[str, np.ndarray], base_model: Path, labels: list[str], folder: Path) -> None:
-    """`config.json` with id2label, `model.safetensors` under the standard names, and the tokenizer's files."""
+def _of_pooler(name: str, family: Family) -> bool:
+    return family.pooler is not None and name.startswith(f"{family.pooler}.")
+
+
+def _dense_tensors(layer: Any, name: str) -> dict[str, np.ndarray]:
+    kernel, bias = (np.asarray(weight, dtype=np.float32) for weight in layer.get_weights())
+    return {f"{name}.weight": np.ascontiguousarray(kernel.T), f"{name}.bias": bias}
+
+
+def write_checkpoint(
+    tensors: dict[str, np.ndarray],
+    base_model: Path,
+    labels: list[str],
+    folder: Path,
+    *,
+    pooling: str = "first",
+    tags: bool = False,
+) -> None:
+    """`config.json` with id2label, `model.safetensors` under the standard names, and the tokenizer's files.
+
+    `tensors` are those of a classifier that was built with the same `pooling` and `tags`.
+    """
     folder.mkdir(parents=True)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
-    config = read_json(base_model / "config.json")
+    base = read_json(base_model / "config.json")
+    config = {key: value for key, value in base.items() if key not in STALE}
+    mean = pooling == "mean" and not tags
+    task = "ForTokenClassification" if tags else "Model" if mean else "ForSequenceClassification"
     config.update(
-        architectures=["BertForSequenceClassification"],
+        architectures=[read_architecture(base).family.classes + task],
         id2label={str(number): label for number, label in enumerate(labels)},
         label2id={label: number for number, label in enumerate(labels)},
-        problem_type="single_label_classification",
     )
+    if not tags:
+        config["problem_type"] = "single_label_classification"
+    if mean:
+        config[POOLING_KEY] = "mean"
+    config.update({key: "float32" for key in ("dtype", "torch_dtype") if key in config})
     write_json(folder / "config.json", config)
     for name in TOKENIZER_FILES:
         if (base_model / name).exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,12 @@ class ObjectStore(Protocol):
 
     def create(self, key: str, content: bytes) -> bool:
         """Writes an object only where there is none; False when somebody was first."""
+
+    def replace(self, key: str, path: Path) -> None:
+        """Writes an object from a file, whole, in the place of one that is there."""
+
+    def remove(self, key: str) -> None:
+        """Nothing happens where there is none."""
 
     def exists(self, key: str) -> bool: ...
 
@@ -59,6 +66,25 @@ class FolderStore:
         finally:
             with suppress(OSError):
                 beside.unlink()
+
+    def replace(self, key: str, path: Path) -> None:
+        target = self.root / key
+        beside = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, beside)
+            beside.replace(target)
+        except OSError as error:
+            raise TextgateError(f"{target} cannot be written: {error.strerror}") from None
+        finally:
+            with suppress(OSError):
+                beside.unlink()
+
+    def remove(self, key: str) -> None:
+        try:
+            (self.root / key).unlink(missing_ok=True)
+        except OSError as error:
+            raise TextgateError(f"{self.root / key} cannot be removed: {error.strerror}") from None
 
     def exists(self, key: str) -> bool:
         return (self.root / key).is_file()

@@ -11,9 +11,9 @@ MARK = "::progress::"
 class Progress:
     """Says step, rate and time left, as lines of `::progress:: text`, which `textgate run` shows."""
 
-    def __init__(self, what: str, total: int, unit: str) -> None:
+    def __init__(self, what: str, total: int, unit: str, done: int = 0) -> None:
         self.what, self.total, self.unit = what, total, unit
-        self.done = 0
+        self.before = self.done = done
         self.started = time.monotonic()
         self.shown = 0.0
 
@@ -23,7 +23,7 @@ class Progress:
         if now - self.shown < 1 and self.done < self.total:
             return
         self.shown = now
-        rate = self.done / max(now - self.started, 1e-9)
+        rate = (self.done - self.before) / max(now - self.started, 1e-9)
         left = (self.total - self.done) / rate if rate else 0
         text = f"{self.what} {self.done}/{self.total} {self.unit}, {rate:.0f}/s, {left:.0f} s left {note}".rstrip()
         print(f"{MARK} {text}", file=sys.stdout, flush=True)

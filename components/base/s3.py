@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
+from boto3.exceptions import S3UploadFailedError
 from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -103,6 +105,17 @@ class S3Store:
                     if code not in {"ConditionalRequestConflict", "409"} or pause is None:
                         raise
             time.sleep(pause)
+
+    def replace(self, key: str, path: Path) -> None:
+        with self._explained(key):
+            try:
+                self.client.upload_file(str(path), self.bucket, self._key(key))
+            except S3UploadFailedError as error:
+                raise error.__context__ or error from None
+
+    def remove(self, key: str) -> None:
+        with self._explained(key):
+            self.client.delete_object(**self._at(key))
 
     def keys(self, prefix: str = "") -> list[str]:
         place = {"Bucket": self.bucket, "Prefix": self._key(prefix)}

@@ -26,6 +26,10 @@ ACTIONS = {
     "GetObject": "s3:GetObject",
     "HeadObject": "s3:GetObject",
     "PutObject": "s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPart": "s3:PutObject",
+    "CompleteMultipartUpload": "s3:PutObject",
+    "DeleteObject": "s3:DeleteObject",
     "ListObjectsV2": "s3:ListBucket",
 }
 ENDPOINT_KEYS = "s3.endpoint (or AWS_ENDPOINT_URL_S3 where that is empty)"

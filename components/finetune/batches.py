@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -92,24 +93,39 @@ def _chosen(reader: pa.ipc.RecordBatchFileReader, windowed: bool, most: int) -> 
     return kept
 
 
+class Group(NamedTuple):
+    """A batch to be: the rows `members`, int64 [rows], padded to `length` tokens."""
+
+    length: int
+    members: np.ndarray
+
+
 def batches(
     rows: Rows, bucket_lengths: list[int], batch_size: int, pad: int, rng: np.random.Generator | None = None
 ) -> Iterator[Batch]:
-    """Batches of one bucket each; shuffled within and across buckets by `rng`, in length order without one."""
+    """What `plan` says, one after the other."""
+    for group in plan(rows, bucket_lengths, batch_size, 0, rng):
+        yield assemble(rows, group, pad)
+
+
+def plan(
+    rows: Rows, bucket_lengths: list[int], batch_size: int, batch_tokens: int, rng: np.random.Generator | None = None
+) -> list[Group]:
+    """Every row once, in groups of one bucket each, of at most `batch_size` rows and (but for 0) `batch_tokens` tokens
+    with padding; shuffled within and across buckets by `rng`, in length order without one."""
     lengths = np.array([len(tokens) for tokens in rows.tokens])
     order = rng.permutation(len(rows)) if rng else np.argsort(lengths, kind="stable")
     buckets = np.searchsorted(bucket_lengths, lengths[order])
-    groups = []
+    groups: list[Group] = []
     for bucket in np.unique(buckets):
-        members = order[buckets == bucket]
-        groups += [(bucket, members[start : start + batch_size]) for start in range(0, len(members), batch_size)]
-    if rng:
-        groups = [groups[position] for position in rng.permutation(len(groups))]
-    for bucket, members in groups:
-        yield _pad(rows, members, bucket_lengths[bucket], pad)
+        members, length = order[buckets == bucket], bucket_lengths[bucket]
+        most = min(batch_size, batch_tokens // length) if batch_tokens else batch_size
+        groups += [Group(length, members[start : start + most]) for start in range(0, len(members), most)]
+    return [groups[position] for position in rng.permutation(len(groups))] if rng else groups
 
 
-def _pad(rows: Rows, members: np.ndarray, length: int, pad: int) -> Batch:
+def assemble(rows: Rows, group: Group, pad: int) -> Batch:
+    length, members = group
     input_ids = np.full((len(members), length), pad, dtype=np.int32)
     attention_mask = np.zeros_like(input_ids)
     for line, member in enumerate(members):

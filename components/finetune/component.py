@@ -13,9 +13,8 @@ def finetune(
     from components.base.failures import reported
 
     with reported("finetune"):
-        from components.base.settings import TrainingSettings, from_json
+        from components.base.settings import FinetuneStep, from_json
         from components.finetune.finetune import finetune
 
-        finetune(
-            Path(encoded.path), Path(base_model.path), from_json(TrainingSettings, settings), Path(checkpoint.path)
-        )
+        step = from_json(FinetuneStep, settings)
+        finetune(Path(encoded.path), Path(base_model.path), step.training, Path(checkpoint.path), step.s3)

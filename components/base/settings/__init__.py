@@ -25,6 +25,7 @@ from components.base.settings.section import Split as Split
 from components.base.settings.settings import Settings as Settings
 from components.base.settings.steps import EvaluateStep as EvaluateStep
 from components.base.settings.steps import FetchStep as FetchStep
+from components.base.settings.steps import FinetuneStep as FinetuneStep
 from components.base.settings.steps import QuantizeStep as QuantizeStep
 from components.base.settings.steps import RunStep as RunStep
 from components.base.settings.steps import TokenizeStep as TokenizeStep
@@ -32,6 +33,7 @@ from components.base.settings.steps import ValidateStep as ValidateStep
 from components.base.settings.steps import step_sections as step_sections
 from components.base.settings.storage import S3Settings as S3Settings
 from components.base.settings.training import BaseModelSettings as BaseModelSettings
+from components.base.settings.training import CheckpointSettings as CheckpointSettings
 from components.base.settings.training import TokenizationSettings as TokenizationSettings
 from components.base.settings.training import TrainingSettings as TrainingSettings
 from components.base.settings.validation import DriftSettings as DriftSettings

@@ -7,7 +7,7 @@ from components.base.settings.release import EvaluationSettings, QuantizationSet
 from components.base.settings.section import Name, Section
 from components.base.settings.settings import Settings
 from components.base.settings.storage import S3Settings
-from components.base.settings.training import TokenizationSettings
+from components.base.settings.training import TokenizationSettings, TrainingSettings
 from components.base.settings.validation import SuiteExpectation, ValidationSettings
 
 
@@ -39,6 +39,13 @@ class TokenizeStep(Section):
     options: TokenizationSettings
 
 
+class FinetuneStep(Section):
+    """`s3` is how checkpoint.place is reached, where that is on S3."""
+
+    training: TrainingSettings
+    s3: S3Settings | None = None
+
+
 class QuantizeStep(Section):
     name: Name
     data: DataSchema
@@ -60,7 +67,9 @@ def step_sections(settings: Settings, suite: list[SuiteExpectation]) -> dict[str
         "fetch": FetchStep(remotes=settings.data.remotes, base_model=settings.base_model.reference, s3=s3),
         "validate": ValidateStep(name=name, data=data, limits=settings.validation, suite=suite),
         "tokenize": TokenizeStep(data=data, options=settings.tokenization),
-        "finetune": settings.training,
+        "finetune": FinetuneStep(
+            training=settings.training, s3=s3 if settings.training.checkpoint.place.startswith("s3://") else None
+        ),
         "quantize": QuantizeStep(
             name=name, data=data, tokenization=settings.tokenization, limits=settings.quantization
         ),

@@ -41,26 +41,75 @@ class TokenizationSettings(Section):
         return self
 
 
+class CheckpointSettings(Section):
+    """Where training is taken up after it was stopped: a folder or s3://bucket/prefix of this model alone, "" for none.
+
+    Saved every `minutes` of training, every `steps` updates (0 for neither), and when told to stop (SIGTERM).
+    """
+
+    place: str = ""
+    minutes: Annotated[float, Field(ge=0)] = 10.0
+    steps: Annotated[int, Field(ge=0)] = 0
+
+
 class TrainingSettings(Section):
-    """`max_train_rows` 0 takes all rows. `learning_rate` is the peak after warm-up; decay is linear to 0."""
+    """`max_train_rows` 0 takes all rows. A batch has at most `batch_size` rows, and `batch_tokens` tokens with padding
+    (0 for any number); `accumulate` batches make one update.
+
+    `learning_rate` is the peak after warm-up; `schedule` says how it falls to 0 from there, or that it stays.
+    `weight_decay` is decoupled, and not for biases and normalisation. `layer_decay` multiplies the rate once for each
+    layer below the head. `embeddings`: `rows` updates the word vectors of an update's own tokens only, with moments
+    that rest meanwhile; `all` updates every word's each time; `frozen` none. `frozen_layers` counts from the input.
+
+    `class_weights` `balanced` weighs a label by the inverse of its rows; `focal_gamma` is that of the focal loss.
+    The epoch that is best on validation by `keep_best` is kept; training ends after `patience` epochs that are no
+    better (0: never early). `deterministic` makes equal seeds and thread counts give equal weights, for a tenth more
+    time.
+    """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     max_train_rows: Annotated[int, Field(ge=0)] = 0
     max_validation_rows: Annotated[int, Field(ge=0)] = 0
     epochs: Positive = 2
     batch_size: Positive = 32
+    batch_tokens: Annotated[int, Field(ge=0)] = 0
+    accumulate: Positive = 1
     bucket_lengths: Annotated[list[Positive], Field(min_length=1)] = [16, 24, 32, 48, 64, 96, 128, 256, 512]
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 5e-5
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup_share: Fraction = 0.1
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    embeddings: Literal["rows", "all", "frozen"] = "rows"
+    frozen_layers: Annotated[int, Field(ge=0)] = 0
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    focal_gamma: Annotated[float, Field(ge=0)] = 0.0
+    keep_best: Literal["macro_f1", "accuracy", "loss"] = "macro_f1"
+    patience: Annotated[int, Field(ge=0)] = 0
+    deterministic: bool = True
     threads: Annotated[int, Field(ge=0)] = 2
+    checkpoint: CheckpointSettings = CheckpointSettings()
 
     @model_validator(mode="after")
     def buckets_grow(self) -> Self:
         if sorted(set(self.bucket_lengths)) != self.bucket_lengths:
             raise ValueError("bucket_lengths must grow from each to the next")
+        return self
+
+    @model_validator(mode="after")
+    def batches_hold_a_row(self) -> Self:
+        if self.batch_tokens and self.batch_tokens < self.bucket_lengths[-1]:
+            raise ValueError(
+                f"batch_tokens {self.batch_tokens} does not hold one row of the longest bucket,"
+                f" {self.bucket_lengths[-1]}"
+            )
+        if self.label_smoothing and self.focal_gamma:
+            raise ValueError("label_smoothing and focal_gamma exclude each other; set one of them to 0")
         return self
 
     def bucket_for(self, length: int) -> int:

@@ -47,3 +47,15 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_another_address_is_refused(url: str, complaint: str) -> None:
     with pytest.raises(TextgateError, match=complaint):
         open_store(url)
+
+
+def test_an_object_is_replaced_whole_and_removed(url: str, tmp_path: Path) -> None:
+    store = open_store(url)
+    for content in (b"one", b"2" * 20_000_000, b""):
+        (tmp_path / "file").write_bytes(content)
+        store.replace("a/b", tmp_path / "file")
+        assert b"".join(store.chunks("a/b")) == content
+    assert store.keys() == ["a/b"]
+    store.remove("a/b")
+    store.remove("a/b")
+    assert store.keys() == []

@@ -1,0 +1,65 @@
+"""What a training cost on this machine."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from components.finetune.batches import Batch
+
+
+class Cost:
+    """Counted from its making on. The first step traces the graph and is counted by itself."""
+
+    def __init__(self) -> None:
+        self.started, self.cores = time.monotonic(), time.process_time()
+        self.first = self.stepping = self.validating = 0.0
+        self.samples = self.tokens = self.places = 0
+        self.left = self.started
+
+    @contextmanager
+    def step(self, batches: Sequence[Batch]) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.left = time.monotonic()
+        if not self.first:
+            self.first = self.left - started
+            return
+        self.stepping += self.left - started
+        for batch in batches:
+            self.samples += len(batch.labels)
+            self.tokens += int(batch.attention_mask.sum())
+            self.places += batch.attention_mask.size
+
+    def mark(self) -> None:
+        """At the end of a validation, which began after the step before."""
+        self.validating += time.monotonic() - self.left
+
+    def report(self) -> dict[str, float]:
+        """Seconds, of one clock or of all cores; bytes; samples and tokens per second of steps after the first; the
+        share of padding in all positions of these."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        stepping = max(self.stepping, 1e-9)
+        return {
+            "seconds": time.monotonic() - self.started,
+            "core_seconds": time.process_time() - self.cores,
+            "first_step_seconds": self.first,
+            "step_seconds": self.stepping,
+            "validation_seconds": self.validating,
+            "peak_memory_bytes": float(peak),
+            "samples_per_second": self.samples / stepping,
+            "tokens_per_second": self.tokens / stepping,
+            "padding_share": 1 - self.tokens / self.places if self.places else 0.0,
+        }
+
+    def line(self) -> str:
+        found = self.report()
+        return (
+            f"{found['seconds']:.0f} s ({found['core_seconds']:.0f} core-seconds, the first step"
+            f" {found['first_step_seconds']:.0f} s), {found['samples_per_second']:.1f} samples/s,"
+            f" {found['tokens_per_second']:.0f} tokens/s, {found['padding_share']:.0%} padding,"
+            f" {found['peak_memory_bytes'] / 1e9:.2f} GB at most"
+        )

@@ -1,0 +1,154 @@
+"""Training that was stopped goes on to the very weights of one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.base.errors import TextgateError
+from components.base.objects import FolderStore, open_store
+from components.base.settings import (
+    CheckpointSettings,
+    DataSchema,
+    TokenizationSettings,
+    TokenizeStep,
+    TrainingSettings,
+)
+from components.finetune.checkpoints import KEY, Checkpoints, State
+from components.tokenize.tokenize import tokenize
+from tests.tiny_project import LABELS, make_rows, split_rows, write_base_model, write_tables
+
+SETTINGS = TrainingSettings(
+    epochs=3, batch_size=8, learning_rate=0.005, bucket_lengths=[12, 24], threads=1, batch_tokens=120
+)
+SCRIPT = """
+import sys
+from pathlib import Path
+from components.base.settings import S3Settings, TrainingSettings
+from components.finetune.finetune import finetune
+folder = Path(sys.argv[1])
+settings = TrainingSettings.model_validate_json(sys.argv[2])
+finetune(folder / "encoded", folder / "base_model", settings, Path(sys.argv[3]))
+"""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("resume")
+    write_tables(folder / "tables", split_rows(make_rows(240)))
+    write_base_model(folder / "base_model")
+    step = TokenizeStep(data=DataSchema(labels=LABELS), options=TokenizationSettings(max_length=24))
+    tokenize(folder / "tables", folder / "base_model", step, folder / "encoded")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(inputs: Path) -> bytes:
+    """The weights of a training that nothing stopped."""
+    done = finish(start(inputs, "whole", SETTINGS))
+    assert done[0] == 0, done[1]
+    return (inputs / "whole/hf/model.safetensors").read_bytes()
+
+
+def start(inputs: Path, name: str, settings: TrainingSettings) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SCRIPT, str(inputs), settings.model_dump_json(), str(inputs / name)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, err = process.communicate(timeout=200)
+    return process.returncode, err
+
+
+def kept_in(place: Path, steps: int = 5) -> TrainingSettings:
+    return SETTINGS.model_copy(update={"checkpoint": CheckpointSettings(place=str(place), minutes=0, steps=steps)})
+
+
+def wait_for(place: Path, process: subprocess.Popen[str], times: int = 1) -> None:
+    """Until a checkpoint was saved so many times."""
+    seen: set[int] = set()
+    while len(seen) < times:
+        assert process.poll() is None, f"it ended before it saved a checkpoint: {finish(process)}"
+        if (place / KEY).exists():
+            seen.add((place / KEY).stat().st_ino)
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGKILL, 3), (signal.SIGTERM, 2), (signal.SIGINT, 1)])
+def test_stopped_anywhere_it_ends_in_the_same_bytes(
+    inputs: Path, whole: bytes, tmp_path: Path, number: int, times: int
+) -> None:
+    settings = kept_in(tmp_path)
+    process = start(inputs, f"stopped-{number}", settings)
+    wait_for(tmp_path, process, times)
+    os.kill(process.pid, number)
+    status, err = finish(process)
+    assert status == (-number if number == signal.SIGKILL else 128 + number)
+    if number != signal.SIGKILL:
+        assert "the next attempt goes on from" in err and "Traceback" not in err
+    assert not (inputs / f"stopped-{number}").exists()
+    again = finish(start(inputs, f"stopped-{number}", settings))
+    assert again[0] == 0, again[1]
+    assert (inputs / f"stopped-{number}/hf/model.safetensors").read_bytes() == whole
+    assert list(tmp_path.iterdir()) == [], "what is finished needs no checkpoint"
+
+
+def a_checkpoint(place: Path, identity: dict[str, object]) -> Checkpoints:
+    return Checkpoints(FolderStore(str(place)), CheckpointSettings(place=str(place), steps=2, minutes=0), identity)
+
+
+def test_a_checkpoint_of_other_settings_is_refused_by_what_differs(tmp_path: Path) -> None:
+    a_checkpoint(tmp_path, {"training.seed": 1, "training.epochs": 2}).save(State(epoch=1), {"a": np.ones(2)})
+    with pytest.raises(TextgateError, match=r"another training: training.seed 1 there, 2 here\. Remove it"):
+        a_checkpoint(tmp_path, {"training.seed": 2, "training.epochs": 2}).load()
+
+
+def test_what_is_saved_comes_back_and_is_removed(tmp_path: Path) -> None:
+    kept = a_checkpoint(tmp_path, {"training.seed": 1})
+    assert kept.load() is None
+    assert [kept.due(), kept.due()] == [False, True]
+    state = State(2, 3, 0.1, 7.0, 1.5, [{"epoch": 1}], [[1, 2.0, 3.0, 4.0]], 1, 1)
+    kept.save(state, {"model.0": np.arange(3, dtype=np.float32), "model.1": np.array(2, np.uint32)})
+    found, tensors = kept.load() or (None, {})
+    assert found == state and tensors["model.1"] == 2 and tensors["model.1"].dtype == np.uint32
+    assert not kept.due(), "saving begins the count anew"
+    kept.remove()
+    kept.remove()
+    assert kept.load() is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no safetensors", b"\x08\0\0\0\0\0\0\0{}      "])
+def test_what_is_no_checkpoint_is_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / KEY).write_bytes(content)
+    with pytest.raises(TextgateError, match="is no checkpoint of a training.*remove it to begin anew"):
+        a_checkpoint(tmp_path, {}).load()
+
+
+def test_a_place_that_cannot_be_written_is_named_and_what_was_saved_stays(tmp_path: Path) -> None:
+    kept = a_checkpoint(tmp_path / "place", {})
+    kept.save(State(epoch=1), {})
+    (tmp_path / "file").touch()
+    other = Checkpoints(FolderStore(str(tmp_path / "file/below")), CheckpointSettings(), {})
+    with pytest.raises(TextgateError, match=r"cannot be written: Not a directory"):
+        other.save(State(), {})
+    found, _ = kept.load() or (None, {})
+    assert found == State(epoch=1)
+
+
+def test_in_a_bucket(seaweed: str) -> None:
+    kept = Checkpoints(open_store(f"{seaweed}/training"), CheckpointSettings(), {"seed": 1})
+    assert kept.load() is None
+    for epoch in (1, 2):
+        kept.save(State(epoch=epoch), {"big": np.random.default_rng(epoch).random(3_000_000)})
+    found, tensors = kept.load() or (None, {})
+    assert found == State(epoch=2)
+    np.testing.assert_array_equal(tensors["big"], np.random.default_rng(2).random(3_000_000))
+    kept.remove()
+    assert kept.load() is None

@@ -64,6 +64,8 @@ def by_keras(base: Path, batches: list[Batch], optimizer: keras.optimizers.Optim
 
 def assert_equal(one: keras.Model, other: keras.Model, **tolerance: float) -> None:
     for first, second in zip(one.trainable_variables, other.trainable_variables, strict=True):
+        if first.path.endswith("key/bias"):
+            continue  # it adds the same to every score of a query: its gradient is rounding, which AdamW makes large
         np.testing.assert_allclose(first.numpy(), second.numpy(), err_msg=first.path, **tolerance)
 
 

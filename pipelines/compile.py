@@ -33,7 +33,8 @@ def compile_pipeline(settings: Settings, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         modes = settings.promote.mode == "auto", settings.deploy.mode == "auto"
-        pipeline = build(*modes, settings.tokenization.shards)
+        kept = settings.training.checkpoint
+        pipeline = build(*modes, settings.tokenization.shards, kept.retries if kept.place else 0)
         compiler.Compiler().compile(pipeline, str(beside))
         check(beside)
         write_text(path, beside.read_text(encoding="utf-8"))

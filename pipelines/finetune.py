@@ -22,10 +22,11 @@ from components.validate.component import validate
 NAME = "textgate-finetune"
 
 
-def build(auto_promote: bool, auto_deploy: bool, shards: int = 1) -> Any:
+def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int = 0) -> Any:
     """The kfp pipeline; without `auto_promote` it ends at the challenger, without `auto_deploy` at the champion.
 
-    `shards` above 1 spread tokenization over as many tasks, and one that puts their parts together.
+    `shards` above 1 spread tokenization over as many tasks, and one that puts their parts together. `retries` are those
+    of fine-tuning, which goes on where it was stopped.
     """
 
     @dsl.pipeline(name="steps")
@@ -61,7 +62,10 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1) -> Any:
         validation = checked.outputs["report"]
         with dsl.If(checked.outputs["Output"] == True, "valid"):  # noqa: E712
             encoded = encode(tables, encoder, tokenize_settings, shards)
-            checkpoint = finetune(encoded=encoded, base_model=encoder, settings=finetune_settings).outputs["checkpoint"]
+            trained = finetune(encoded=encoded, base_model=encoder, settings=finetune_settings)
+            if retries:
+                trained.set_retry(retries, backoff_duration="10s")
+            checkpoint = trained.outputs["checkpoint"]
             quantized = quantize(
                 checkpoint=checkpoint, tables=tables, validation=validation, settings=quantize_settings
             )

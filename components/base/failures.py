@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from components.base.errors import TextgateError
+from components.base.files import write_text
 
 VARIABLE = "TEXTGATE_FAILURES"
 
@@ -45,6 +46,12 @@ def add(path: Path, step: str, message: str) -> None:
     """Appends a failure to the file that a run's steps report to."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(Failure(step=step, message=message)) + "\n")
+
+
+def forget(path: Path, step: str) -> None:
+    """Takes out the failures of a step that is tried again."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    write_text(path, "".join(line for line in lines if json.loads(line)["step"] != step))
 
 
 def first(path: Path | None = None) -> Failure | None:

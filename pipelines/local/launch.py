@@ -24,6 +24,7 @@ from pipelines.local.folder import PARTIAL, Run, Step, new_run, step_of, take_ov
 
 STARTED = re.compile(r"Executing task '([a-z-]+?)(?:-\d+)?'")
 ENDED = re.compile(r"Task '([a-z-]+?)(?:-\d+)?' finished with status (\w+)")
+RETRIED = re.compile(r"Task ([a-z-]+?)(?:-\d+)? failed \(attempt \d+/\d+\)\. Retrying")
 REUSED = re.compile(r"Task ([a-z-]+?)(?:-\d+)? cache hit \(key=(\w+)")
 JOB_ID = re.compile(r'"job_id": "([^"]+)"')
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -114,6 +115,8 @@ class Follower:
             self._progress(line.partition(MARK)[2].strip())
         elif found := STARTED.search(line):
             self.watch(self._step(step_of(found[1])), "")
+        elif found := RETRIED.search(line):
+            self._retry(step_of(found[1]))
         elif found := ENDED.search(line):
             self._end(found[1], "done" if found[2] == "SUCCESS" else "failed")
         elif found := REUSED.search(line):
@@ -133,6 +136,11 @@ class Follower:
             self.run.steps.append(found)
             self.since[name] = time.monotonic()
         return found
+
+    def _retry(self, name: str) -> None:
+        """The step of this name failed, and is begun again in its own place."""
+        self.run.steps = [step for step in self.run.steps if step.name != name]
+        failures.forget(self.run.folder / "failures.jsonl", name)
 
     def _reuse(self, task: str, key: str) -> None:
         step = self._step(step_of(task))

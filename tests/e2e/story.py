@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,16 +74,20 @@ def wait_for_step(process: subprocess.Popen[str], step: str) -> int:
     for _ in range(2400):
         assert process.poll() is None, process.communicate()
         for pid in _descendants(process.pid):
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-            if f"--function_to_execute\0{step}\0" in command and "executor_main" in command:
+            command = ""
+            with suppress(OSError):  # it may have ended meanwhile
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+            program, _, arguments = command.partition("\0")
+            if "python" in program and f"--function_to_execute\0{step}\0" in arguments:
                 return pid
         time.sleep(0.05)
     raise AssertionError(f"{step} never started")
 
 
 def _descendants(pid: int) -> list[int]:
-    found = []
+    found: list[int] = []
     for child in Path(f"/proc/{pid}/task").glob("*/children"):
-        for number in child.read_text().split():
-            found += [int(number), *_descendants(int(number))]
+        with suppress(OSError):
+            for number in child.read_text().split():
+                found += [int(number), *_descendants(int(number))]
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -75,6 +76,24 @@ def test_interrupt_in_training_leaves_a_run_that_can_be_taken_up(story: Story) -
     run = story.run("again", "--reuse", newest.name)
     assert story.states("again")["tokenize"] == "reused"
     assert run["outcome"] == "registered"
+
+
+@pytest.mark.slow
+def test_training_that_is_killed_goes_on_by_itself(story: Story) -> None:
+    kept = story.project / "kept/training.safetensors"
+    options = ["checkpoint.place=kept", "checkpoint.minutes=0", "checkpoint.steps=1", "seed=9"]
+    settings = [part for option in options for part in ("--set", f"training.{option}")]
+    process = story.start("run", "--config", "tiny.yaml", *settings)
+    victim = wait_for_step(process, "finetune")
+    while not kept.exists():
+        time.sleep(0.05)
+    os.kill(victim, signal.SIGKILL)
+    out, err = process.communicate(timeout=290)
+    assert process.returncode == 0, out + err
+    newest = max(story.folders(), key=lambda folder: folder.stat().st_mtime)
+    (report,) = newest.glob("tasks/*/finetune/checkpoint/training.json")
+    assert json.loads(report.read_text())["resumed"] == 1
+    assert not kept.exists()
 
 
 @pytest.mark.slow

@@ -49,6 +49,14 @@ def test_same_settings_give_the_same_bytes(settings: Settings, compiled: Path, t
     assert [path.name for path in tmp_path.iterdir()] == ["again.yaml"]
 
 
+def test_training_that_leaves_checkpoints_is_tried_again(settings: Settings, compiled: Path, tmp_path: Path) -> None:
+    checkpoint = settings.training.checkpoint.model_copy(update={"place": "s3://bucket/training", "retries": 5})
+    training = settings.training.model_copy(update={"checkpoint": checkpoint})
+    compile_pipeline(settings.model_copy(update={"training": training}), tmp_path / "kept.yaml")
+    assert "maxRetryCount: 5" in (tmp_path / "kept.yaml").read_text()
+    assert "maxRetryCount" not in compiled.read_text()
+
+
 def test_arguments_are_what_the_pipeline_declares(settings: Settings, compiled: Path) -> None:
     arguments = pipeline_arguments(settings, "a-run")
     assert arguments.keys() == set(read_spec(compiled).root.input_definitions.parameters)

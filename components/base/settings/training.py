@@ -44,12 +44,14 @@ class TokenizationSettings(Section):
 class CheckpointSettings(Section):
     """Where training is taken up after it was stopped: a folder or s3://bucket/prefix of this model alone, "" for none.
 
-    Saved every `minutes` of training, every `steps` updates (0 for neither), and when told to stop (SIGTERM).
+    Saved every `minutes` of training, every `steps` updates (0 for neither), and when told to stop (SIGTERM). With a
+    place, the pipeline tries the step up to `retries` times more.
     """
 
     place: str = ""
     minutes: Annotated[float, Field(ge=0)] = 10.0
     steps: Annotated[int, Field(ge=0)] = 0
+    retries: Annotated[int, Field(ge=0, le=100)] = 3
 
 
 class TrainingSettings(Section):

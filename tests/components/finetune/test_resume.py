@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -97,6 +98,8 @@ def test_stopped_anywhere_it_ends_in_the_same_bytes(
     again = finish(start(inputs, f"stopped-{number}", settings))
     assert again[0] == 0, again[1]
     assert (inputs / f"stopped-{number}/hf/model.safetensors").read_bytes() == whole
+    report = json.loads((inputs / f"stopped-{number}/training.json").read_text())
+    assert report["resumed"] == 1, "it did not begin anew"
     assert list(tmp_path.iterdir()) == [], "what is finished needs no checkpoint"
 
 

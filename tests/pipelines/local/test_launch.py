@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from components.base.errors import TextgateError
+from components.base.failures import first
 from components.base.settings import Settings
 from pipelines.local.folder import STEPS, Run, Step, find_run, new_run, take_over
 from pipelines.local.launch import Follower, expected_steps
@@ -63,6 +64,21 @@ def test_the_tasks_of_a_loop_make_one_step() -> None:
         follow(line)
     assert [(step.name, step.state) for step in run.steps] == [("tokenize", "done"), ("finetune", "running")]
     assert heard.count(("tokenize", "done")) == 1
+
+
+def test_a_step_that_is_tried_again_is_one_step() -> None:
+    run = new_run(make_settings())
+    follow = Follower(run, lambda step, text: None)
+    for line in (
+        "Executing task 'finetune'",
+        "Task 'finetune' finished with status FAILURE",
+        "Task finetune failed (attempt 1/4). Retrying in 10.0s...",
+        "Executing task 'finetune'",
+        "Task 'finetune' finished with status SUCCESS",
+    ):
+        follow(line)
+    assert [(step.name, step.state) for step in run.steps] == [("finetune", "done")]
+    assert first(run.folder / "failures.jsonl") is None
 
 
 def test_a_shard_that_fails_ends_its_step() -> None:

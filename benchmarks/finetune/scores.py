@@ -8,24 +8,13 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
-
-from benchmarks.finetune.prepared import base_model, encode, read
+from benchmarks.finetune.prepared import MAX_LENGTH, TRAINING, Rows, base_model, encode, read
 from benchmarks.harness import Figure, at_least
 from benchmarks.public_data import Absent
 from components.base.files import read_json
-from components.base.settings import TrainingSettings
-from components.finetune.batches import batches, read_rows
-
-SCRIPT = """
-import sys
-from pathlib import Path
-from components.base.settings import TrainingSettings
-from components.finetune.finetune import finetune
-settings = TrainingSettings.model_validate_json(sys.argv[3])
-finetune(Path(sys.argv[1]), Path(sys.argv[2]), settings, Path(sys.argv[4]))
-"""
+from components.base.settings import TokenizationSettings, TrainingSettings
+from components.base.truncation import Truncation
+from serving.predictor import Scorer
 
 
 def accuracy(name: str, settings: TrainingSettings, limit: float) -> list[Figure]:
@@ -38,9 +27,9 @@ def accuracy(name: str, settings: TrainingSettings, limit: float) -> list[Figure
         encoded, target = encode(splits, Path(work)), Path(work, "checkpoint")
         started = time.monotonic()
         arguments = [str(encoded), str(base_model()), settings.model_dump_json(), str(target)]
-        subprocess.run([sys.executable, "-c", SCRIPT, *arguments], check=True)
+        subprocess.run([sys.executable, "-c", TRAINING, *arguments], check=True)
         took, best = time.monotonic() - started, read_json(target / "training.json")["best_epoch"]
-        found = _score(target / "model.onnx", encoded, settings)
+        found = _score(target / "model.onnx", splits["test"], read_json(encoded / "labels.json"))
     return [
         at_least(f"{name}: test accuracy of the float ONNX, best epoch on validation", found, "", limit),
         Figure(f"{name}: the epoch that was kept", best, f"of {settings.epochs}"),
@@ -48,12 +37,8 @@ def accuracy(name: str, settings: TrainingSettings, limit: float) -> list[Figure
     ]
 
 
-def _score(model: Path, encoded: Path, settings: TrainingSettings) -> float:
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    rows = read_rows(encoded / "test.arrow")
-    right = 0
-    for batch in batches(rows, settings.bucket_lengths, 64, 0):
-        inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-        (logits,) = session.run(None, {name: value.astype(np.int64) for name, value in inputs.items()})
-        right += int((logits.argmax(axis=1) == batch.labels).sum())
-    return right / len(rows)
+def _score(model: Path, rows: Rows, labels: list[str]) -> float:
+    """The share of `rows` that get their label, as the server scores them."""
+    truncation = Truncation.of(TokenizationSettings(max_length=MAX_LENGTH))
+    found = Scorer(model, base_model() / "tokenizer.json", truncation).logits([text for text, _ in rows])
+    return sum(labels[best] == label for best, (_, label) in zip(found.argmax(axis=1), rows, strict=True)) / len(rows)

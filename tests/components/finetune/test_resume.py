@@ -82,7 +82,14 @@ def wait_for(place: Path, process: subprocess.Popen[str], times: int = 1) -> Non
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize(("number", "times"), [(signal.SIGKILL, 3), (signal.SIGTERM, 2), (signal.SIGINT, 1)])
+@pytest.mark.parametrize(
+    ("number", "times"),
+    [
+        (signal.SIGTERM, 2),
+        pytest.param(signal.SIGKILL, 3, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 1, marks=pytest.mark.slow),
+    ],
+)
 def test_stopped_anywhere_it_ends_in_the_same_bytes(
     inputs: Path, whole: bytes, tmp_path: Path, number: int, times: int
 ) -> None:

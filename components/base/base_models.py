@@ -24,6 +24,7 @@ OPTIONAL = (
     "vocab.json",
     "vocab.txt",
 )
+TOKENIZER_FILES = ("tokenizer.json", *OPTIONAL)
 PACKAGE, S3 = "package://", "s3://"
 SUPPORTED = "a folder, s3://bucket/prefix, or package://module/path"
 

@@ -22,6 +22,8 @@ from components.finetune.hugging_face import standard_tensors, write_checkpoint
 from components.finetune.onnx_export import check_onnx, write_onnx
 from components.finetune.train import Trainer, prepare
 
+LIBRARIES = ("tensorflow", "keras", "keras-hub", "numpy")
+
 
 def finetune(
     encoded: Path, base_model: Path, settings: TrainingSettings, checkpoint: Path, s3: S3Settings | None = None
@@ -92,7 +94,7 @@ def _checkpoints(
     }
     identity["the tokenized data"] = digest_files(encoded)
     identity["the base model"] = digest_files(base_model)
-    identity |= {f"the version of {name}": version(name) for name in ("tensorflow", "keras", "keras-hub")}
+    identity |= {f"the version of {name}": version(name) for name in LIBRARIES}
     return Checkpoints(open_store(settings.checkpoint.place, s3), settings.checkpoint, identity)
 
 
@@ -112,7 +114,6 @@ def _write(
 def _report(
     settings: TrainingSettings, trained: State, trainer: Trainer, train: Rows, validation: Rows
 ) -> dict[str, Any]:
-    names = ("tensorflow", "keras", "keras-hub", "numpy")
     return {
         "parameters": settings.model_dump(exclude={"checkpoint"}),
         "epochs": trained.epochs,
@@ -121,5 +122,5 @@ def _report(
         "resumed": trained.resumed,
         "rows": {"train": train.texts, "validation": validation.texts},
         "cost": trainer.cost.report(),
-        "versions": {name: version(name) for name in names},
+        "versions": {name: version(name) for name in LIBRARIES},
     }

@@ -10,22 +10,12 @@ import keras
 import numpy as np
 from safetensors.numpy import save_file
 
+from components.base.base_models import TOKENIZER_FILES
 from components.base.files import read_json, write_json
 from components.finetune.encoders.architecture import read_architecture
 from components.finetune.encoders.backbone import encoder_tensors
 from components.finetune.encoders.families import Family
 
-TOKENIZER_FILES = (
-    "added_tokens.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    "special_tokens_map.json",
-    "spiece.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocab.txt",
-)
 POOLING_KEY = "textgate_pooling"
 STALE = ("num_labels", "problem_type", POOLING_KEY)
 

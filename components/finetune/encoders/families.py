@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 WORDS = "embeddings.word_embeddings.weight"
 POSITIONS = "embeddings.position_embeddings.weight"
@@ -73,7 +73,6 @@ _BERT_NAMES = LayerNames(
     narrow="output.dense",
     norm="output.LayerNorm",
 )
-_ROBERTA_HEAD = Head("classifier.dense", "tanh", "classifier.out_proj")
 
 BERT = Family(
     model_type="bert",
@@ -91,20 +90,11 @@ ROBERTA = Family(
     prefix="roberta.",
     layer=_BERT_LAYER,
     names=_BERT_NAMES,
-    head=_ROBERTA_HEAD,
+    head=Head("classifier.dense", "tanh", "classifier.out_proj"),
     shifted=True,
     pad=1,
 )
-XLM_ROBERTA = Family(
-    model_type="xlm-roberta",
-    classes="XLMRoberta",
-    prefix="roberta.",
-    layer=_BERT_LAYER,
-    names=_BERT_NAMES,
-    head=_ROBERTA_HEAD,
-    shifted=True,
-    pad=1,
-)
+XLM_ROBERTA = replace(ROBERTA, model_type="xlm-roberta", classes="XLMRoberta")
 DISTILBERT = Family(
     model_type="distilbert",
     classes="DistilBert",

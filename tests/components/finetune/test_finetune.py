@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,35 +14,20 @@ import pytest
 from components.base.errors import TextgateError
 from components.base.settings import DataSchema, TokenizationSettings, TokenizeStep, TrainingSettings
 from components.tokenize.tokenize import tokenize
-from tests.tiny_project import LABELS, make_rows, split_rows, write_base_model, write_tables
+from tests.components.finetune.training import SCRIPT, finish, start, write_inputs
+from tests.tiny_project import LABELS, make_rows, write_base_model, write_tables
 
 SETTINGS = TrainingSettings(epochs=10, batch_size=16, learning_rate=0.005, bucket_lengths=[12, 24], threads=1)
-SCRIPT = """
-import sys
-from pathlib import Path
-from components.base.settings import TrainingSettings
-from components.finetune.finetune import finetune
-folder = Path(sys.argv[1])
-settings = TrainingSettings.model_validate_json(sys.argv[2])
-finetune(folder / "encoded", folder / "base_model", settings, Path(sys.argv[3]))
-"""
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("finetune")
-    write_tables(folder / "tables", split_rows(make_rows(240)))
-    write_base_model(folder / "base_model")
-    step = TokenizeStep(data=DataSchema(labels=LABELS), options=TokenizationSettings(max_length=24))
-    tokenize(folder / "tables", folder / "base_model", step, folder / "encoded")
-    return folder
+    return write_inputs(tmp_path_factory.mktemp("finetune"))
 
 
 def train(inputs: Path, name: str, settings: TrainingSettings = SETTINGS) -> Path:
-    """In a process of its own: determinism and thread counts are set before TensorFlow does anything."""
-    command = [sys.executable, "-c", SCRIPT, str(inputs), settings.model_dump_json(), str(inputs / name)]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    status, err = finish(start(inputs, name, settings))
+    assert status == 0, err[-3000:]
     return inputs / name
 
 

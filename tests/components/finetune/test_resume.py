@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,37 +16,19 @@ from components.base.errors import TextgateError
 from components.base.objects import FolderStore, open_store
 from components.base.settings import (
     CheckpointSettings,
-    DataSchema,
-    TokenizationSettings,
-    TokenizeStep,
     TrainingSettings,
 )
 from components.finetune.checkpoints import KEY, Checkpoints, State
-from components.tokenize.tokenize import tokenize
-from tests.tiny_project import LABELS, make_rows, split_rows, write_base_model, write_tables
+from tests.components.finetune.training import finish, start, write_inputs
 
 SETTINGS = TrainingSettings(
     epochs=3, batch_size=8, learning_rate=0.005, bucket_lengths=[12, 24], threads=1, batch_tokens=120
 )
-SCRIPT = """
-import sys
-from pathlib import Path
-from components.base.settings import S3Settings, TrainingSettings
-from components.finetune.finetune import finetune
-folder = Path(sys.argv[1])
-settings = TrainingSettings.model_validate_json(sys.argv[2])
-finetune(folder / "encoded", folder / "base_model", settings, Path(sys.argv[3]))
-"""
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("resume")
-    write_tables(folder / "tables", split_rows(make_rows(240)))
-    write_base_model(folder / "base_model")
-    step = TokenizeStep(data=DataSchema(labels=LABELS), options=TokenizationSettings(max_length=24))
-    tokenize(folder / "tables", folder / "base_model", step, folder / "encoded")
-    return folder
+    return write_inputs(tmp_path_factory.mktemp("resume"))
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +37,6 @@ def whole(inputs: Path) -> bytes:
     done = finish(start(inputs, "whole", SETTINGS))
     assert done[0] == 0, done[1]
     return (inputs / "whole/hf/model.safetensors").read_bytes()
-
-
-def start(inputs: Path, name: str, settings: TrainingSettings) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", SCRIPT, str(inputs), settings.model_dump_json(), str(inputs / name)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, err = process.communicate(timeout=200)
-    return process.returncode, err
 
 
 def kept_in(place: Path, steps: int = 5) -> TrainingSettings:

@@ -1,0 +1,41 @@
+"""The finetune step in a process of its own: determinism and thread counts are set before TensorFlow does anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from components.base.settings import DataSchema, TokenizationSettings, TokenizeStep, TrainingSettings
+from components.tokenize.tokenize import tokenize
+from tests.tiny_project import LABELS, make_rows, split_rows, write_base_model, write_tables
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from components.base.settings import TrainingSettings
+from components.finetune.finetune import finetune
+folder = Path(sys.argv[1])
+settings = TrainingSettings.model_validate_json(sys.argv[2])
+finetune(folder / "encoded", folder / "base_model", settings, Path(sys.argv[3]))
+"""
+
+
+def write_inputs(folder: Path) -> Path:
+    """`encoded` and `base_model`, both tiny."""
+    write_tables(folder / "tables", split_rows(make_rows(240)))
+    write_base_model(folder / "base_model")
+    step = TokenizeStep(data=DataSchema(labels=LABELS), options=TokenizationSettings(max_length=24))
+    tokenize(folder / "tables", folder / "base_model", step, folder / "encoded")
+    return folder
+
+
+def start(inputs: Path, name: str, settings: TrainingSettings) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SCRIPT, str(inputs), settings.model_dump_json(), str(inputs / name)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Exit status and what was said on stderr."""
+    _, err = process.communicate(timeout=200)
+    return process.returncode, err

@@ -146,3 +146,16 @@ def test_transformers_on_torch_gives_the_same_logits(tmp_path: Path) -> None:
         assert found["unexpected"] == (["classifier.bias", "classifier.weight"] if mean else []), (family, head)
         absent = ["pooler.dense.bias", "pooler.dense.weight"] if mean and "roberta" in family else []
         assert found["missing"] == absent and found["labels"] == LABELS, (family, head)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert"])
+def test_the_heads_matrices_stand_as_transformers_multiplies(family: str) -> None:
+    """`y = x W^T + b`: each row of a stored matrix belongs to one output."""
+    model = build(FOLDER / family, "first")
+    names = model.architecture.family.head
+    tensors = tensors_of(model, FOLDER / family)
+    stored = {"logits": names.logits} | ({} if model.architecture.family.pooler else {"head_dense": names.dense})
+    for layer, name in stored.items():
+        kernel, bias = model.get_layer(layer).get_weights()
+        np.testing.assert_array_equal(tensors[f"{name}.weight"], kernel.T)
+        np.testing.assert_array_equal(tensors[f"{name}.bias"], bias)

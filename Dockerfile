@@ -11,7 +11,7 @@ WORKDIR /build
 RUN python3 -m venv --without-pip /opt/venv
 COPY infra/image/pipeline-cpu.lock ./
 # Packages that come as source are built by the locked setuptools, not by whatever is newest on the day.
-RUN sed -n '/^setuptools==/,/[^\\]$/p; /^wheel==/,/[^\\]$/p' pipeline-cpu.lock > build.lock \
+RUN sed -nE '/^(packaging|setuptools|setuptools-scm|vcs-versioning|wheel)==/,/[^\\]$/p' pipeline-cpu.lock > build.lock \
     && python3 -m pip --python /opt/venv/bin/python install --require-hashes --no-deps -r build.lock \
     && python3 -m pip --python /opt/venv/bin/python install --require-hashes --no-deps --no-build-isolation \
         -r pipeline-cpu.lock

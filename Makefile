@@ -18,7 +18,7 @@ $(VENV)/ready: requirements.lock nodeps.lock pyproject.toml
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || \
 		{ echo "no virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing the locked packages into $(VENV); the first time takes some minutes"
-	@sed -n '/^setuptools==/,/[^\\]$$/p; /^wheel==/,/[^\\]$$/p' requirements.lock > $(VENV)/build.lock
+	@sed -nE '/^(packaging|setuptools|setuptools-scm|vcs-versioning|wheel)==/,/[^\\]$$/p' requirements.lock > $(VENV)/build.lock
 	@$(BIN)/python -m pip install -q --require-hashes --no-deps -r $(VENV)/build.lock
 	@$(BIN)/python -m pip install -q --require-hashes --no-deps --no-build-isolation -r requirements.lock
 	@$(BIN)/python -m pip install -q --require-hashes --no-deps -r nodeps.lock

@@ -1,96 +1,36 @@
-"""Encoded rows as length-bucketed batches: nothing is padded beyond its bucket, one order for one seed."""
+"""Length-bucketed batches: nothing is padded beyond its bucket, one order for one seed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from components.base.encoding import pool
-from components.base.errors import TextgateError
-
-
-@dataclass(frozen=True)
-class Rows:
-    """`tokens`: n arrays of token ids, each of its own length; `labels`: int32 [n].
-
-    Where long texts are cut into windows, each is a row with its text's label, and `documents`, int64 [n], numbers the
-    texts from 0, the windows of each standing together.
-    """
-
-    tokens: list[np.ndarray]
-    labels: np.ndarray
-    documents: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def first(self, count: int) -> Rows:
-        return Rows(self.tokens[:count], self.labels[:count])
-
-    @property
-    def texts(self) -> int:
-        return len(self) if self.documents is None else int(self.documents[-1]) + 1
-
-    def by_text(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Logits [n, labels] pooled as serving does, float32 [texts, labels], and the label of each text, int32."""
-        if self.documents is None:
-            return logits, self.labels
-        first = np.flatnonzero(np.diff(self.documents, prepend=-1))
-        sizes = np.array([len(tokens) for tokens in self.tokens])
-        return pool(logits, self.documents, sizes), self.labels[first]
+from components.base.encoding import UNTAGGED
+from components.finetune.rows import Rows
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`input_ids` and `attention_mask`: int32 [rows, bucket length]; `labels`: int32 [rows]; `index`: int64 [rows]."""
+    """`input_ids` and `attention_mask`, and for pairs `token_type_ids`: int32 [rows, length]; `hidden`, where the lower
+    layers are frozen: float32 [rows, length, hidden].
+
+    `targets` are the rows' (see Rows), tags padded with UNTAGGED to [rows, length]. `index`, int64 [rows], says which
+    rows these are; rows that only fill the batch up have -1.
+    """
 
     input_ids: np.ndarray
     attention_mask: np.ndarray
-    labels: np.ndarray
+    targets: np.ndarray
     index: np.ndarray
+    token_type_ids: np.ndarray | None = None
+    hidden: np.ndarray | None = None
 
-
-def read_rows(path: Path, most: int = 0) -> Rows:
-    """All texts of an encoded split, or a fixed random `most` of them, the same for every seed."""
-    tokens: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-    documents: list[np.ndarray] = []
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-        windowed = "document" in reader.schema.names
-        kept = _chosen(reader, windowed, most)
-        before = 0
-        for number in range(reader.num_record_batches):
-            batch = reader.get_batch(number)
-            texts = batch["document"].to_numpy() if windowed else before + np.arange(batch.num_rows)
-            before += batch.num_rows
-            rows = np.flatnonzero(kept[texts])
-            values, offsets = batch["input_ids"].values.to_numpy(), batch["input_ids"].offsets.to_numpy()
-            bounds = list(pairwise(offsets.tolist()))
-            tokens += [values[start:end].copy() for start, end in (bounds[row] for row in rows)]
-            labels.append(batch["label"].to_numpy()[rows].astype(np.int32))
-            documents.append(texts[rows])
-    if not tokens:
-        raise TextgateError(f"{path.name} holds no rows; there is nothing to train or validate on")
-    together = np.concatenate(documents)
-    numbers = np.cumsum(np.diff(together, prepend=together[0]) > 0) if windowed else None
-    return Rows(tokens, np.concatenate(labels), numbers)
-
-
-def _chosen(reader: pa.ipc.RecordBatchFileReader, windowed: bool, most: int) -> np.ndarray:
-    """Whether each text of the split is taken, bool [texts]."""
-    total = sum(reader.get_batch(number).num_rows for number in range(reader.num_record_batches))
-    if windowed and total:
-        total = reader.get_batch(reader.num_record_batches - 1)["document"][-1].as_py() + 1
-    kept = np.ones(total, bool)
-    if most and most < total:
-        kept[np.random.default_rng(0).permutation(total)[most:]] = False
-    return kept
+    def inputs(self, names: Sequence[str]) -> list[np.ndarray]:
+        """Those with these names, of which the batch must have each."""
+        return [getattr(self, name) for name in names]
 
 
 class Group(NamedTuple):
@@ -119,17 +59,41 @@ def plan(
     groups: list[Group] = []
     for bucket in np.unique(buckets):
         members, length = order[buckets == bucket], bucket_lengths[bucket]
-        most = min(batch_size, batch_tokens // length) if batch_tokens else batch_size
+        most = full_size(length, batch_size, batch_tokens)
         groups += [Group(length, members[start : start + most]) for start in range(0, len(members), most)]
     return [groups[position] for position in rng.permutation(len(groups))] if rng else groups
 
 
-def assemble(rows: Rows, group: Group, pad: int) -> Batch:
-    length, members = group
-    input_ids = np.full((len(members), length), pad, dtype=np.int32)
-    attention_mask = np.zeros_like(input_ids)
-    for line, member in enumerate(members):
-        tokens = rows.tokens[member]
-        input_ids[line, : len(tokens)] = tokens
-        attention_mask[line, : len(tokens)] = 1
-    return Batch(input_ids, attention_mask, rows.labels[members], members)
+def full_size(length: int, batch_size: int, batch_tokens: int) -> int:
+    """How many rows a whole batch of a bucket has."""
+    return min(batch_size, batch_tokens // length) if batch_tokens else batch_size
+
+
+def assemble(rows: Rows, group: Group, pad: int, fill: int = 0) -> Batch:
+    """Rows that are copies of the first of the group fill the batch up to `fill` rows."""
+    length = group.length
+    index = np.concatenate([group.members, np.full(max(0, fill - len(group.members)), -1, group.members.dtype)])
+    members = np.where(index < 0, group.members[0], index)
+    input_ids = _padded([rows.tokens[member] for member in members], length, pad, np.int32)
+    sizes = np.array([len(rows.tokens[member]) for member in members])
+    targets: Any = (
+        rows.targets[members]
+        if isinstance(rows.targets, np.ndarray)
+        else _padded([rows.targets[member] for member in members], length, UNTAGGED, np.int32)
+    )
+    return Batch(
+        input_ids,
+        (np.arange(length) < sizes[:, None]).astype(np.int32),
+        targets,
+        index,
+        _padded([rows.types[member] for member in members], length, 0, np.int32) if rows.types else None,
+        _padded([rows.hidden[member] for member in members], length, 0, np.float32) if rows.hidden else None,
+    )
+
+
+def _padded(values: Sequence[np.ndarray], length: int, filler: int, kind: Any) -> np.ndarray:
+    """[len(values), length, ...]"""
+    whole = np.full((len(values), length, *values[0].shape[1:]), filler, kind)
+    for line, value in enumerate(values):
+        whole[line, : len(value)] = value
+    return whole

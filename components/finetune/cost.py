@@ -30,7 +30,7 @@ class Cost:
             return
         self.stepping += self.left - started
         for batch in batches:
-            self.samples += len(batch.labels)
+            self.samples += len(batch.index)
             self.tokens += int(batch.attention_mask.sum())
             self.places += batch.attention_mask.size
 

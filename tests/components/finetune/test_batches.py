@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from components.finetune.batches import Rows, batches, read_rows
+from components.finetune.batches import batches
+from components.finetune.rows import Rows, read_rows
 
 BUCKETS = [4, 8, 16]
 
@@ -24,7 +25,7 @@ def test_every_row_comes_once_and_unchanged() -> None:
             length = batch.attention_mask[line].sum()
             assert batch.input_ids[line, :length].tolist() == rows.tokens[index].tolist()
             assert not batch.input_ids[line, length:].any()
-            assert batch.labels[line] == rows.labels[index]
+            assert batch.targets[line] == rows.targets[index]
         seen += batch.index.tolist()
     assert sorted(seen) == list(range(len(rows)))
 
@@ -49,14 +50,14 @@ def test_one_order_for_one_seed_and_another_for_another() -> None:
 def test_windows_of_a_text_stand_together_and_are_chosen_together(tmp_path: Path) -> None:
     documents = np.repeat(np.arange(40), np.random.default_rng(3).integers(1, 5, 40))
     write_rows(tmp_path / "train.arrow", documents)
-    whole, some = read_rows(tmp_path / "train.arrow"), read_rows(tmp_path / "train.arrow", 10)
+    whole, some = read_rows(tmp_path / "train.arrow", 3), read_rows(tmp_path / "train.arrow", 3, 10)
     assert whole.texts == 40 and whole.documents.tolist() == documents.tolist()
     assert some.texts == 10
     kept = sorted({int(tokens[0]) for tokens in some.tokens})
     assert kept == sorted(np.random.default_rng(0).permutation(40)[:10].tolist())
     assert len(some) == sum(int((documents == text).sum()) for text in kept)
     assert [kept[text] for text in some.documents] == [int(tokens[0]) for tokens in some.tokens]
-    assert some.labels.tolist() == [int(tokens[0]) % 3 for tokens in some.tokens]
+    assert some.targets.tolist() == [int(tokens[0]) % 3 for tokens in some.tokens]
 
 
 def test_rows_without_windows_are_texts(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_rows_without_windows_are_texts(tmp_path: Path) -> None:
     assert some.texts == len(some) == 7 and some.documents is None
     logits = np.random.default_rng(1).random((7, 3), np.float32)
     pooled, labels = some.by_text(logits)
-    assert pooled is logits and labels is some.labels
+    assert pooled is logits and labels is some.targets
 
 
 def test_logits_of_windows_are_pooled_by_their_tokens(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from components.base.settings import TrainingSettings
-from components.finetune.batches import Batch, Rows, assemble, plan, read_rows
+from components.finetune.batches import Batch, assemble, plan
 from components.finetune.classifier import build_classifier
 from components.finetune.losses import label_weights
+from components.finetune.rows import Rows, read_rows
 from components.finetune.step import TrainStep
 from components.finetune.train import Trainer, prepare
 
@@ -30,17 +31,17 @@ def main() -> None:
     if what == "step":
         arrays = np.load(source)
         batches = [
-            Batch(arrays[f"{n}.ids"], arrays[f"{n}.mask"], arrays[f"{n}.labels"], np.zeros(0, np.int64))
+            Batch(arrays[f"{n}.ids"], arrays[f"{n}.mask"], arrays[f"{n}.labels"], np.arange(len(arrays[f"{n}.labels"])))
             for n in range(len(arrays.files) // 3)
         ]
         print(json.dumps(run_steps(TrainStep(model, settings), batches, int(labels))))
     else:
-        rows = read_rows(Path(source) / "train.arrow", int(sys.argv[6]))
-        print(json.dumps(run_loop(Trainer(model, settings, 0), rows, settings)))
+        rows = read_rows(Path(source) / "train.arrow", int(labels), int(sys.argv[6]))
+        print(json.dumps(run_loop(Trainer(model, settings, [str(n) for n in range(int(labels))], 0), rows, settings)))
 
 
 def run_steps(step: TrainStep, batches: list[Batch], labels: int) -> dict[str, object]:
-    weights = np.ones(labels, np.float32)
+    weights = np.ones((2, labels), np.float32)
     started = time.perf_counter()
     for batch in {batch.input_ids.shape[1]: batch for batch in batches}.values():
         step.update([batch], weights, 5e-5)
@@ -50,7 +51,7 @@ def run_steps(step: TrainStep, batches: list[Batch], labels: int) -> dict[str, o
         started = time.perf_counter()
         step.update([batch], weights, 5e-5)
         seconds.append(time.perf_counter() - started)
-    return {"first": warming, "seconds": seconds, "rows": sum(len(batch.labels) for batch in batches)}
+    return {"first": warming, "seconds": seconds, "rows": sum(len(batch.index) for batch in batches)}
 
 
 def run_loop(trainer: Trainer, rows: Rows, settings: TrainingSettings) -> dict[str, float]:
@@ -59,10 +60,10 @@ def run_loop(trainer: Trainer, rows: Rows, settings: TrainingSettings) -> dict[s
     trainer.fit(rows, rows.first(32))
     cost = trainer.cost.report()
     whole = time.perf_counter() - started - cost["first_step_seconds"] - cost["validation_seconds"]
-    groups = plan(rows, settings.bucket_lengths, settings.batch_size, 0, np.random.default_rng([settings.seed, 0]))
+    groups = plan(rows, settings.bucket_lengths, trainer.batch_size, 0, np.random.default_rng([settings.seed, 0]))
     made = [assemble(rows, group, 0) for group in groups]
     step = TrainStep(trainer.model, settings)
-    weights = label_weights(rows.labels, trainer.model.output_shape[-1], settings)
+    weights = label_weights(rows, trainer.model.output_shape[-1], settings)
     step.update([made[0]], weights, 5e-5)
     started = time.perf_counter()
     for batch in made[1:]:

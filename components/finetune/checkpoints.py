@@ -22,7 +22,8 @@ KEY = "training.safetensors"
 
 @dataclass
 class State:
-    """`update` counts those done in `epoch` (from 0), whose rows' losses and weights so far are `loss` and `weight`."""
+    """`update` counts those done in `epoch` (from 0), whose rows' losses and weights so far are `loss` and `weight`.
+    `batch_size` is that in use, 0 before it is known."""
 
     epoch: int = 0
     update: int = 0
@@ -33,6 +34,7 @@ class State:
     steps: list[list[float]] = field(default_factory=list)
     best_epoch: int = 0
     resumed: int = 0
+    batch_size: int = 0
 
 
 class Checkpoints:

@@ -31,9 +31,9 @@ def build_classifier(
     nothing: logits are [batch, length, labels]. With `pairs` there is a third input `token_type_ids`, like the others,
     where the family has it (see `takes_types`).
 
-    The model has `backbone`, the encoder; `architecture`, its sizes; `fresh`, the names of the encoder's tensors that
-    the base model lacks (those of a pooler, or none); and `pooling` and `tags` as given. A pooler that does not reach
-    the logits is not trainable.
+    The model has `backbone`, the encoder; `head`, what turns its output into logits; `architecture`, its sizes;
+    `fresh`, the names of the encoder's tensors that the base model lacks (those of a pooler, or none); and `pooling`
+    and `tags` as given. A pooler that does not reach the logits is not trainable.
 
     Raises TextgateError for an architecture or a config that cannot be read, and weights that do not fit it.
     """
@@ -43,20 +43,46 @@ def build_classifier(
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if pairs and architecture.segments else [])]
     inputs = [keras.Input((None,), dtype="int32", name=name) for name in names]
     hidden, pooled = encode(backbone, *inputs)
-    if tags:
-        features = hidden
-    elif pooling == "mean":
-        features = masked_mean(hidden, inputs[1])
-    else:
-        features = pooled if pooled is not None else _head_dense(hidden[:, 0, :], architecture, dropout)
+    head = Head(architecture, labels, dropout, pooling, tags)
+    model = keras.Model(inputs, head(hidden, pooled, inputs[1]), name="classifier")
     if pooled is not None and (tags or pooling == "mean"):
         backbone.pooled_dense.trainable = False
-    features = keras.layers.Dropout(dropout, name="head_dropout")(features)
-    logits = keras.layers.Dense(labels, kernel_initializer=_initializer(architecture), name="logits")(features)
-    model = keras.Model(inputs, logits, name="classifier")
-    model.backbone, model.architecture = backbone, architecture
+    model.backbone, model.head, model.architecture = backbone, head, architecture
     model.pooling, model.tags, model.fresh = pooling, tags, fresh
     return model
+
+
+class Head:
+    """Features of a text, or of each token, and their logits; every call uses the same layers."""
+
+    def __init__(self, architecture: Architecture, labels: int, dropout: float, pooling: Pooling, tags: bool) -> None:
+        self.pooling, self.tags, family = pooling, tags, architecture.family
+        self._before_pooled: list[Any] = []
+        if not tags and pooling == "first" and family.pooler is None:
+            if family.shifted:  # RoBERTa's head drops before its dense layer too
+                self._before_pooled.append(keras.layers.Dropout(dropout, name="head_input_dropout"))
+            self._before_pooled.append(
+                keras.layers.Dense(
+                    architecture.hidden,
+                    activation=family.head.activation,
+                    kernel_initializer=_initializer(architecture),
+                    name="head_dense",
+                )
+            )
+        self._dropout = keras.layers.Dropout(dropout, name="head_dropout")
+        self._logits = keras.layers.Dense(labels, kernel_initializer=_initializer(architecture), name="logits")
+
+    def __call__(self, hidden: Any, pooled: Any, mask: Any) -> Any:
+        """Of hidden states [batch, length, hidden], the pooler's output [batch, hidden] or None, and the mask."""
+        if self.tags:
+            features = hidden
+        elif self.pooling == "mean":
+            features = masked_mean(hidden, mask)
+        else:
+            features = hidden[:, 0, :] if pooled is None else pooled
+            for layer in self._before_pooled:
+                features = layer(features)
+        return self._logits(self._dropout(features))
 
 
 def takes_types(config: dict[str, Any]) -> bool:
@@ -69,18 +95,6 @@ def masked_mean(hidden: Any, mask: Any) -> Any:
     kept = ops.expand_dims(ops.cast(mask, "float32"), -1)
     total = ops.sum(ops.cast(hidden, "float32") * kept, axis=1)
     return total / ops.maximum(ops.sum(kept, axis=1), 1.0)
-
-
-def _head_dense(first: Any, architecture: Architecture, dropout: float) -> Any:
-    """The dense layer of the head of families whose encoder has no pooler."""
-    if architecture.family.shifted:  # RoBERTa's head drops before its dense layer too
-        first = keras.layers.Dropout(dropout, name="head_input_dropout")(first)
-    return keras.layers.Dense(
-        architecture.hidden,
-        activation=architecture.family.head.activation,
-        kernel_initializer=_initializer(architecture),
-        name="head_dense",
-    )(first)
 
 
 def _initializer(architecture: Architecture) -> keras.Initializer:

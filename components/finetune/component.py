@@ -17,4 +17,4 @@ def finetune(
         from components.finetune.finetune import finetune
 
         step = from_json(FinetuneStep, settings)
-        finetune(Path(encoded.path), Path(base_model.path), step.training, Path(checkpoint.path), step.s3)
+        finetune(Path(encoded.path), Path(base_model.path), step, Path(checkpoint.path))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from components.finetune.batches import Batch
+from components.finetune.memory import peak_bytes
 
 
 class Cost:
@@ -30,7 +29,7 @@ class Cost:
             return
         self.stepping += self.left - started
         for batch in batches:
-            self.samples += len(batch.index)
+            self.samples += int((batch.index >= 0).sum())
             self.tokens += int(batch.attention_mask.sum())
             self.places += batch.attention_mask.size
 
@@ -41,7 +40,6 @@ class Cost:
     def report(self) -> dict[str, float]:
         """Seconds, of one clock or of all cores; bytes; samples and tokens per second of steps after the first; the
         share of padding in all positions of these."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         stepping = max(self.stepping, 1e-9)
         return {
             "seconds": time.monotonic() - self.started,
@@ -49,7 +47,7 @@ class Cost:
             "first_step_seconds": self.first,
             "step_seconds": self.stepping,
             "validation_seconds": self.validating,
-            "peak_memory_bytes": float(peak),
+            "peak_memory_bytes": float(peak_bytes()),
             "samples_per_second": self.samples / stepping,
             "tokens_per_second": self.tokens / stepping,
             "padding_share": 1 - self.tokens / self.places if self.places else 0.0,

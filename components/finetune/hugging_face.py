@@ -15,6 +15,7 @@ from components.base.files import read_json, write_json
 from components.finetune.encoders.architecture import read_architecture
 from components.finetune.encoders.backbone import encoder_tensors
 from components.finetune.encoders.families import Family
+from components.finetune.rows import Kind
 
 POOLING_KEY = "textgate_pooling"
 STALE = ("num_labels", "problem_type", POOLING_KEY)
@@ -56,12 +57,13 @@ def write_checkpoint(
     folder: Path,
     *,
     pooling: str = "first",
-    tags: bool = False,
+    kind: Kind = "single",
 ) -> None:
     """`config.json` with id2label, `model.safetensors` under the standard names, and the tokenizer's files.
 
-    `tensors` are those of a classifier that was built with the same `pooling` and `tags`.
+    `tensors` are those of a classifier that was built for `kind` of targets, with the same `pooling`.
     """
+    tags = kind == "tags"
     folder.mkdir(parents=True)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
@@ -75,7 +77,7 @@ def write_checkpoint(
         label2id={label: number for number, label in enumerate(labels)},
     )
     if not tags:
-        config["problem_type"] = "single_label_classification"
+        config["problem_type"] = f"{kind}_label_classification"
     if mean:
         config[POOLING_KEY] = "mean"
     config.update({key: "float32" for key in ("dtype", "torch_dtype") if key in config})

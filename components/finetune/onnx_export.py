@@ -15,10 +15,11 @@ import onnx
 from onnx import TensorProto, helper
 
 from components.base.errors import TextgateError
-from components.finetune.batches import Rows, batches
+from components.finetune.batches import batches
 from components.finetune.encoders.architecture import encoder_prefix, read_architecture
 from components.finetune.encoders.families import Family
 from components.finetune.encoders.onnx_graph import Graph, add_encoder
+from components.finetune.rows import Rows
 
 OPSET = 20
 IR_VERSION = 10
@@ -88,8 +89,7 @@ def check_onnx(
 ) -> float:
     """Largest difference from `expected` logits; raises TextgateError from 1e-3 on.
 
-    `expected` is float32 [rows, labels], or, where tokens are tagged, [tokens of the row, labels] for each row. Batches
-    must have the model's inputs as their attributes.
+    `expected` is float32 [rows, labels], or, where tokens are tagged, [tokens of the row, labels] for each row.
     """
     import onnxruntime
 
@@ -97,7 +97,9 @@ def check_onnx(
     names = [tensor.name for tensor in session.get_inputs()]
     differences = []
     for batch in batches(rows, bucket_lengths, 32, pad):
-        (logits,) = session.run(None, {name: getattr(batch, name).astype(np.int64) for name in names})
+        (logits,) = session.run(
+            None, {name: value.astype(np.int64) for name, value in zip(names, batch.inputs(names), strict=True)}
+        )
         for line, index in enumerate(batch.index):
             found = logits[line] if logits.ndim == 2 else logits[line, : len(rows.tokens[index])]
             differences.append(np.abs(found - expected[index]).max())

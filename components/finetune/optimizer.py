@@ -30,11 +30,13 @@ class Optimizer:
     """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) or SGD with momentum; gradients are clipped by global norm.
 
     The gradient of a table of word vectors, which comes as the vectors of a batch's tokens, stays that unless
-    `embeddings` is "all": vectors, moments and decay of other words rest.
+    `embeddings` is "all": vectors, moments and decay of other words rest. With `compiled` the update of all other
+    weights is compiled by XLA.
     """
 
-    def __init__(self, model: keras.Model, settings: TrainingSettings) -> None:
+    def __init__(self, model: keras.Model, settings: TrainingSettings, *, compiled: bool = False) -> None:
         self.settings = settings
+        self._move_whole = tf.function(self._move_each, jit_compile=True) if compiled else self._move_each
         scales = rate_scales(model, settings.layer_decay)
         self.weights = [
             Weight(variable.value, variable.name not in UNDECAYED, scales[variable.path])
@@ -71,17 +73,27 @@ class Optimizer:
         return tf.IndexedSlices(tf.math.unsorted_segment_sum(values, places, tf.size(indices)), indices)
 
     def _update(self, gradients: Sequence[Any], factor: Any, rate: Any) -> Any:
-        self.updates.assign_add(1.0)
-        for weight, slots, gradient in zip(self.weights, self.slots, gradients, strict=True):
-            scaled = rate * weight.scale
-            kept = 1 - scaled * self.settings.weight_decay if weight.decayed and self.settings.weight_decay else None
+        tf.raw_ops.AssignAddVariableOp(resource=self.updates.handle, value=1.0)
+        whole = {}
+        for number, gradient in enumerate(gradients):
             if isinstance(gradient, tf.IndexedSlices):
-                self._move_rows(weight.variable, slots, gradient.indices, gradient.values * factor, scaled, kept)
+                self._move_rows(number, gradient.indices, gradient.values * factor, rate)
             else:
-                if kept is not None:
-                    weight.variable.assign(weight.variable * kept)
-                self._move(weight.variable, slots, gradient * factor, scaled)
+                whole[number] = gradient
+        self._move_whole(list(whole), list(whole.values()), factor, rate)
         return tf.constant(True)
+
+    def _kept(self, number: int, rate: Any) -> Any:
+        """What weight decay leaves of a weight, None where it leaves all."""
+        decay = self.settings.weight_decay if self.weights[number].decayed else 0.0
+        return 1 - rate * decay if decay else None
+
+    def _move_each(self, numbers: Sequence[int], gradients: Sequence[Any], factor: Any, rate: Any) -> None:
+        for number, gradient in zip(numbers, gradients, strict=True):
+            variable, scaled = self.weights[number].variable, rate * self.weights[number].scale
+            if (kept := self._kept(number, scaled)) is not None:
+                tf.raw_ops.AssignVariableOp(resource=variable.handle, value=tf.identity(variable) * kept)
+            self._move(variable, self.slots[number], gradient * factor, scaled)
 
     def _move(self, variable: tf.Variable, slots: list[tf.Variable], gradient: Any, rate: Any) -> None:
         if self.settings.optimizer == "sgd":
@@ -102,9 +114,10 @@ class Optimizer:
             grad=gradient,
         )
 
-    def _move_rows(
-        self, variable: tf.Variable, slots: list[tf.Variable], rows: Any, gradient: Any, rate: Any, kept: Any
-    ) -> None:
+    def _move_rows(self, number: int, rows: Any, gradient: Any, peak: Any) -> None:
+        variable, slots = self.weights[number].variable, self.slots[number]
+        rate = peak * self.weights[number].scale
+        kept = self._kept(number, rate)
         vectors = tf.gather(variable, rows)
         if kept is not None:
             vectors *= kept

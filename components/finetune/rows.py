@@ -50,7 +50,12 @@ class Rows:
         targets = self.targets[chosen] if isinstance(self.targets, np.ndarray) else of(self.targets)
         assert targets is not None
         return replace(
-            self, tokens=[self.tokens[row] for row in chosen], targets=targets, types=of(self.types), documents=None
+            self,
+            tokens=[self.tokens[row] for row in chosen],
+            targets=targets,
+            types=of(self.types),
+            hidden=of(self.hidden),
+            documents=None,
         )
 
     @property

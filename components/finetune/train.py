@@ -5,91 +5,138 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from sklearn.metrics import f1_score
 
 from components.base.errors import TextgateError
 from components.base.progress import Progress
 from components.base.settings import TrainingSettings
-from components.finetune.batches import Group, Rows, assemble, batches, plan
+from components.finetune import devices
+from components.finetune.batches import Batch, Group, assemble, batches, full_size, plan
 from components.finetune.checkpoints import Checkpoints, State
 from components.finetune.cost import Cost
+from components.finetune.devices import ONE, Devices
 from components.finetune.losses import label_weights
+from components.finetune.memory import fitting, largest_batch
+from components.finetune.rows import Rows
 from components.finetune.schedule import learning_rate
-from components.finetune.step import TOKENS, TrainStep
+from components.finetune.scores import scores
+from components.finetune.step import TrainStep, input_specs
 
 POINTS = 1000
+SCORED_AT_ONCE = 64
 
 
-def prepare(settings: TrainingSettings) -> None:
-    """Seeds and threads; must run before TensorFlow does anything else."""
+def prepare(settings: TrainingSettings) -> Devices:
+    """Seeds, threads, precision and devices; must run before TensorFlow does anything else."""
     tf.config.threading.set_intra_op_parallelism_threads(settings.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy(settings.precision)
+    return devices.use(settings.devices)
 
 
 class Trainer:
-    """Trains `model` in place; `pad` is the padding token's id. `stopped` gets a signal's number when it is time to
-    stop, as `noting_stop` does."""
+    """Trains `model` in place, to tell `labels` apart; `pad` is the padding token's id. `stopped` gets a signal's
+    number when it is time to stop, as `noting_stop` does."""
 
     def __init__(
         self,
         model: keras.Model,
         settings: TrainingSettings,
+        labels: list[str],
         pad: int,
+        devices: Devices = ONE,
         checkpoints: Checkpoints | None = None,
         stopped: Sequence[int] = (),
     ) -> None:
-        self.model, self.settings, self.pad = model, settings, pad
+        self.model, self.settings, self.labels, self.pad, self.devices = model, settings, labels, pad, devices
         self.checkpoints, self.stopped = checkpoints, stopped
         self.best: list[np.ndarray] = []
         self.cost = Cost()
+        self.names = [tensor.name for tensor in model.inputs]
+        self.batch_size = 0
+        self.xla = "off"
         self._forward = tf.function(
-            lambda input_ids, attention_mask: model([input_ids, attention_mask], training=False),
-            input_signature=[TOKENS] * 2,
+            lambda *inputs: tf.cast(model(list(inputs), training=False), tf.float32),
+            input_signature=input_specs(model),
         )
 
     def fit(self, train: Rows, validation: Rows) -> State:
         """The state at the end; the weights are those of the best epoch.
 
-        Raises TextgateError when loss or gradient stop being finite, and SystemExit when told to stop, with a
-        checkpoint saved where there is a place for one.
+        Raises TextgateError when loss or gradient stop being finite or memory does not hold a batch, and SystemExit
+        when told to stop, with a checkpoint saved where there is a place for one.
         """
-        train_step = TrainStep(self.model, self.settings)
-        weights = label_weights(train.labels, self.model.output_shape[-1], self.settings)
+        self.xla = chosen_xla(self.settings, train)
+        step = TrainStep(self.model, self.settings, train.kind, self.devices, compiled=self.xla)
+        weights = label_weights(train, len(self.labels), self.settings)
+        state = self._resumed(step)
+        self.batch_size = state.batch_size = state.batch_size or self._batch_size(step, train)
         updates = [self._updates(train, epoch) for epoch in range(self.settings.epochs)]
         total = sum(map(len, updates))
-        state = self._resumed(train_step)
         progress = Progress("training", len(train) * self.settings.epochs, "rows", self._rows_before(state, updates))
         while state.epoch < self.settings.epochs and not self._patience_is_over(state):
             epoch, groups = state.epoch, updates[state.epoch]
             started = time.monotonic() - state.seconds
             for groups_of_update in groups[state.update :]:
-                self._one(train_step, state, train, groups_of_update, weights, sum(map(len, updates[:epoch])), total)
+                self._one(step, state, train, groups_of_update, weights, sum(map(len, updates[:epoch])), total)
                 rows = sum(len(group.members) for group in groups_of_update)
                 note = f"epoch {epoch + 1}/{self.settings.epochs}, loss {state.loss / state.weight:.3f}"
                 progress.advance(rows, note)
                 state.seconds = time.monotonic() - started
-                self._keep(train_step, state)
+                self._keep(step, state)
             rate = learning_rate(sum(map(len, updates[: epoch + 1])) - 1, total, self.settings)
             self._end_epoch(state, validation, rate, started)
-            self._keep(train_step, state)
+            self._keep(step, state)
         self.model.set_weights(self.best)
         return state
+
+    def _batch_size(self, step: TrainStep, train: Rows) -> int:
+        if self.settings.batch_size != "auto":
+            return self.settings.batch_size
+        print("::progress:: looking for the largest batch that memory holds", flush=True)
+        longest = max(range(len(train)), key=lambda row: len(train.tokens[row]))
+        found = largest_batch(self._rehearsal(step, train, longest), self._bucket(train, longest))
+        print(f"::progress:: batches of {found} rows", flush=True)
+        return found
+
+    def _bucket(self, train: Rows, row: int) -> int:
+        return self.settings.bucket_for(len(train.tokens[row]))
+
+    def _rehearsal(self, step: TrainStep, train: Rows, row: int) -> Callable[[int], None]:
+        """Tries batches of so many copies of a row; what is random in training goes on as if that had not been."""
+        kept = [variable.numpy() for variable in self.model.non_trainable_variables]
+
+        def rehearse(size: int) -> None:
+            group = Group(self._bucket(train, row), np.full(size, row))
+            try:
+                step.rehearse(self._assemble(train, group))
+            finally:
+                for variable, value in zip(self.model.non_trainable_variables, kept, strict=True):
+                    variable.assign(value)
+
+        return rehearse
 
     def _updates(self, train: Rows, epoch: int) -> list[list[Group]]:
         """The batches of each update of an epoch."""
         settings = self.settings
         rng = np.random.default_rng([settings.seed, epoch])
-        groups = plan(train, settings.bucket_lengths, settings.batch_size, settings.batch_tokens, rng)
+        groups = plan(train, settings.bucket_lengths, self.batch_size, settings.batch_tokens, rng)
         return [groups[start : start + settings.accumulate] for start in range(0, len(groups), settings.accumulate)]
+
+    def _assemble(self, train: Rows, group: Group) -> Batch:
+        """Filled up to the one shape that its bucket has where the step is compiled, and to what devices divide."""
+        rows = len(group.members)
+        if self.xla == "step":
+            rows = max(rows, full_size(group.length, self.batch_size, self.settings.batch_tokens))
+        return assemble(train, group, self.pad, -(-rows // self.devices.count) * self.devices.count)
 
     def _one(
         self,
@@ -103,9 +150,12 @@ class Trainer:
     ) -> None:
         number = before + state.update
         rate = learning_rate(number, total, self.settings)
-        made = [assemble(train, group, self.pad) for group in groups]
-        with self.cost.step(made):
-            loss, weight, norm = train_step.update(made, weights, rate)
+        made = [self._assemble(train, group) for group in groups]
+        try:
+            with self.cost.step(made):
+                loss, weight, norm = train_step.update(made, weights, rate)
+        except tf.errors.ResourceExhaustedError:
+            raise self._too_large(train_step, train, groups) from None
         if not (math.isfinite(loss) and math.isfinite(norm)):
             rows = ", ".join(str(row) for group in groups for row in group.members[:5])
             raise TextgateError(
@@ -118,6 +168,16 @@ class Trainer:
         state.loss, state.weight = state.loss + loss, state.weight + weight
         if number % math.ceil(total / POINTS) == 0:
             state.steps.append([number + 1, loss / weight, norm, rate])
+
+    def _too_large(self, train_step: TrainStep, train: Rows, groups: list[Group]) -> TextgateError:
+        group = max(groups, key=lambda group: len(group.members) * group.length)
+        fits = fitting(self._rehearsal(train_step, train, int(group.members[0])), group.length, len(group.members) // 2)
+        return TextgateError(
+            f"memory does not hold the training of a batch of {len(group.members)} rows of {group.length} tokens;"
+            f" {fits} rows of that length would fit: set training.batch_size to {fits} (training.accumulate"
+            f" {-(-len(group.members) // fits)} keeps the rows of an update), training.batch_tokens to"
+            f" {fits * group.length}, or training.batch_size to auto"
+        )
 
     def _end_epoch(self, state: State, validation: Rows, rate: float, started: float) -> None:
         scores = self.validate(validation)
@@ -184,25 +244,23 @@ class Trainer:
         return state
 
     def validate(self, rows: Rows) -> dict[str, float]:
-        """Mean cross-entropy, accuracy and macro F1 on the texts of `rows`."""
-        logits, labels = rows.by_text(self.logits(rows))
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        predicted = logits.argmax(axis=1)
-        return {
-            "validation_loss": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
-            "validation_accuracy": float((predicted == labels).mean()),
-            "validation_macro_f1": float(f1_score(labels, predicted, average="macro", zero_division=0)),
-        }
+        """Loss, accuracy and F1 on the texts of `rows`: see `scores`."""
+        return {f"validation_{name}": value for name, value in scores(self.logits(rows), rows, self.labels).items()}
 
-    def logits(self, rows: Rows) -> np.ndarray:
-        """float32 [rows, labels], in the order of `rows`."""
-        result: np.ndarray | None = None
+    def logits(self, rows: Rows) -> Any:
+        """float32 [rows, labels], or one [tokens, labels] for each row, in the order of `rows`."""
+        found: list[np.ndarray] = [np.empty(0)] * len(rows)
         progress = Progress("validating", len(rows), "rows")
-        for batch in batches(rows, self.settings.bucket_lengths, 64, self.pad):
-            logits: Any = self._forward(batch.input_ids, batch.attention_mask).numpy()
-            result = np.zeros((len(rows), logits.shape[1]), dtype=np.float32) if result is None else result
-            result[batch.index] = logits
+        for batch in batches(rows, self.settings.bucket_lengths, SCORED_AT_ONCE, self.pad):
+            logits = self._forward(*batch.inputs(self.names)).numpy()
+            for line, index in enumerate(batch.index):
+                found[index] = logits[line] if rows.kind != "tags" else logits[line, : len(rows.tokens[index])].copy()
             progress.advance(len(batch.index))
-        assert result is not None
-        return result
+        return found if rows.kind == "tags" else np.stack(found)
+
+
+def chosen_xla(settings: TrainingSettings, train: Rows) -> str:
+    """What is compiled: `settings.xla`, or for auto what repays its compiling."""
+    if settings.xla != "auto":
+        return settings.xla
+    return "off"

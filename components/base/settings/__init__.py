@@ -11,6 +11,7 @@ from components.base.settings.data import Task as Task
 from components.base.settings.load import from_json as from_json
 from components.base.settings.load import load as load
 from components.base.settings.load import read_suite as read_suite
+from components.base.settings.model import ModelSettings as ModelSettings
 from components.base.settings.release import CanarySettings as CanarySettings
 from components.base.settings.release import DeploySettings as DeploySettings
 from components.base.settings.release import EvaluationSettings as EvaluationSettings
@@ -32,6 +33,7 @@ from components.base.settings.steps import TokenizeStep as TokenizeStep
 from components.base.settings.steps import ValidateStep as ValidateStep
 from components.base.settings.steps import step_sections as step_sections
 from components.base.settings.storage import S3Settings as S3Settings
+from components.base.settings.training import BATCH_SIZE as BATCH_SIZE
 from components.base.settings.training import BaseModelSettings as BaseModelSettings
 from components.base.settings.training import CheckpointSettings as CheckpointSettings
 from components.base.settings.training import TokenizationSettings as TokenizationSettings

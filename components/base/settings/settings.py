@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import model_validator
 
 from components.base.settings.data import DataSettings
+from components.base.settings.model import ModelSettings
 from components.base.settings.release import (
     CanarySettings,
     DeploySettings,
@@ -29,6 +30,7 @@ class Settings(Section):
     validation: ValidationSettings = ValidationSettings()
     base_model: BaseModelSettings
     tokenization: TokenizationSettings = TokenizationSettings()
+    model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     quantization: QuantizationSettings = QuantizationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -49,6 +51,11 @@ class Settings(Section):
             raise ValueError(
                 f"tokenization.truncation {self.tokenization.truncation} is not for the task {self.data.task};"
                 " use head or tail"
+            )
+        if self.model.lora_rank and (self.training.frozen_layers or self.training.embeddings == "frozen"):
+            raise ValueError(
+                "model.lora_rank freezes the encoder's own weights by itself; leave training.frozen_layers at 0 and"
+                " training.embeddings at rows"
             )
         if self.deploy.mode == "auto" and self.promote.mode == "manual":
             raise ValueError("deploy.mode auto needs promote.mode auto: only a champion is deployed")

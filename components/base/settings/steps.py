@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.base.settings.data import DataSchema
+from components.base.settings.model import ModelSettings
 from components.base.settings.release import EvaluationSettings, QuantizationSettings
 from components.base.settings.section import Name, Section
 from components.base.settings.settings import Settings
@@ -42,6 +43,7 @@ class TokenizeStep(Section):
 class FinetuneStep(Section):
     """`s3` is how checkpoint.place is reached, where that is on S3."""
 
+    model: ModelSettings = ModelSettings()
     training: TrainingSettings
     s3: S3Settings | None = None
 
@@ -68,7 +70,9 @@ def step_sections(settings: Settings, suite: list[SuiteExpectation]) -> dict[str
         "validate": ValidateStep(name=name, data=data, limits=settings.validation, suite=suite),
         "tokenize": TokenizeStep(data=data, options=settings.tokenization),
         "finetune": FinetuneStep(
-            training=settings.training, s3=s3 if settings.training.checkpoint.place.startswith("s3://") else None
+            model=settings.model,
+            training=settings.training,
+            s3=s3 if settings.training.checkpoint.place.startswith("s3://") else None,
         ),
         "quantize": QuantizeStep(
             name=name, data=data, tokenization=settings.tokenization, limits=settings.quantization

@@ -54,9 +54,13 @@ class CheckpointSettings(Section):
     retries: Annotated[int, Field(ge=0, le=100)] = 3
 
 
+BATCH_SIZE = 32
+
+
 class TrainingSettings(Section):
     """`max_train_rows` 0 takes all rows. A batch has at most `batch_size` rows, and `batch_tokens` tokens with padding
-    (0 for any number); `accumulate` batches make one update.
+    (0 for any number); `accumulate` batches make one update. `batch_size` "auto" is the largest power of two, up to
+    256, of which memory holds a batch of the longest bucket in use.
 
     `learning_rate` is the peak after warm-up; `schedule` says how it falls to 0 from there, or that it stays.
     `weight_decay` is decoupled, and not for biases and normalisation. `layer_decay` multiplies the rate once for each
@@ -73,7 +77,7 @@ class TrainingSettings(Section):
     max_train_rows: Annotated[int, Field(ge=0)] = 0
     max_validation_rows: Annotated[int, Field(ge=0)] = 0
     epochs: Positive = 2
-    batch_size: Positive = 32
+    batch_size: Positive | Literal["auto"] = BATCH_SIZE
     batch_tokens: Annotated[int, Field(ge=0)] = 0
     accumulate: Positive = 1
     bucket_lengths: Annotated[list[Positive], Field(min_length=1)] = [16, 24, 32, 48, 64, 96, 128, 256, 512]
@@ -91,8 +95,11 @@ class TrainingSettings(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     focal_gamma: Annotated[float, Field(ge=0)] = 0.0
-    keep_best: Literal["macro_f1", "accuracy", "loss"] = "macro_f1"
+    keep_best: Literal["macro_f1", "micro_f1", "accuracy", "loss"] = "macro_f1"
     patience: Annotated[int, Field(ge=0)] = 0
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    xla: Literal["auto", "off", "update", "step"] = "auto"
+    devices: Annotated[int, Field(ge=0)] = 0
     deterministic: bool = True
     threads: Annotated[int, Field(ge=0)] = 2
     checkpoint: CheckpointSettings = CheckpointSettings()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.base.settings import Task, TrainingSettings
+from components.base.settings import BATCH_SIZE, Task, TrainingSettings
 from pipelines.data.init.measuring import Measures
 
 # Of a text and its special tokens; the longest is what the default base model takes.
@@ -105,4 +105,4 @@ def _buckets(measures: Measures, max_length: int) -> list[int]:
 
 def _epochs(rows: int) -> int:
     """For about STEPS steps of the default batch size; the best epoch on the validation rows is what is kept."""
-    return min(max(math.ceil(STEPS * TrainingSettings().batch_size / max(rows, 1)), 2), MOST_EPOCHS)
+    return min(max(math.ceil(STEPS * BATCH_SIZE / max(rows, 1)), 2), MOST_EPOCHS)

@@ -62,7 +62,7 @@ def test_windows_of_a_text_stand_together_and_are_chosen_together(tmp_path: Path
 
 def test_rows_without_windows_are_texts(tmp_path: Path) -> None:
     write_rows(tmp_path / "train.arrow", np.arange(30), windowed=False)
-    some = read_rows(tmp_path / "train.arrow", 7)
+    some = read_rows(tmp_path / "train.arrow", 3, 7)
     chosen = np.sort(np.random.default_rng(0).permutation(30)[:7])
     assert [int(tokens[0]) for tokens in some.tokens] == chosen.tolist()
     assert some.texts == len(some) == 7 and some.documents is None
@@ -72,7 +72,7 @@ def test_rows_without_windows_are_texts(tmp_path: Path) -> None:
 
 
 def test_logits_of_windows_are_pooled_by_their_tokens(tmp_path: Path) -> None:
-    rows = Rows([np.zeros(n) for n in (8, 4, 8)], np.array([2, 2, 0], np.int32), np.array([0, 0, 1]))
+    rows = Rows([np.zeros(n) for n in (8, 4, 8)], np.array([2, 2, 0], np.int32), documents=np.array([0, 0, 1]))
     pooled, labels = rows.by_text(np.array([[3, 0], [0, 3], [5, 6]], np.float32))
     np.testing.assert_array_equal(pooled, np.array([[2, 1], [5, 6]], np.float32))
     assert labels.tolist() == [2, 0]

@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 from components.base.errors import TextgateError
-from components.base.settings import DataSchema, TokenizationSettings, TokenizeStep, TrainingSettings
+from components.base.settings import DataSchema, FinetuneStep, TokenizationSettings, TokenizeStep, TrainingSettings
 from components.tokenize.tokenize import tokenize
 from tests.components.finetune.training import SCRIPT, finish, start, write_inputs
 from tests.tiny_project import LABELS, make_rows, write_base_model, write_tables
@@ -117,7 +117,15 @@ def test_texts_longer_than_the_model_has_positions_are_refused(inputs: Path, tmp
     write_base_model(base)
     write_json(base / "config.json", {**read_json(base / "config.json"), "max_position_embeddings": 10})
     code = SCRIPT.replace('folder / "base_model"', "Path(sys.argv[4])")
-    command = [sys.executable, "-c", code, str(inputs), SETTINGS.model_dump_json(), str(tmp_path / "out"), str(base)]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        str(inputs),
+        FinetuneStep(training=SETTINGS).model_dump_json(),
+        str(tmp_path / "out"),
+        str(base),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "more positions than the base model's 10" in done.stderr
 
@@ -149,10 +157,10 @@ def test_windows_score_in_validation_as_they_do_when_served(inputs: Path, tmp_pa
     """The classifier and its ONNX on the same long texts: windows pooled by text on either side."""
     from components.base.files import read_json
     from components.base.truncation import Truncation
-    from components.finetune.batches import read_rows
     from components.finetune.classifier import build_classifier
     from components.finetune.hugging_face import standard_tensors
     from components.finetune.onnx_export import write_onnx
+    from components.finetune.rows import read_rows
     from components.finetune.train import Trainer
     from serving.predictor import Scorer
 
@@ -161,11 +169,11 @@ def test_windows_score_in_validation_as_they_do_when_served(inputs: Path, tmp_pa
     options = TokenizationSettings(max_length=12, truncation="chunk", overlap=2)
     base = inputs / "base_model"
     tokenize(tmp_path / "tables", base, TokenizeStep(data=DataSchema(labels=LABELS), options=options), tmp_path / "new")
-    validation = read_rows(tmp_path / "new" / "validation.arrow")
+    validation = read_rows(tmp_path / "new" / "validation.arrow", 3)
     assert len(validation) > validation.texts == 60
     model = build_classifier(base, 3, 0.0)
     write_onnx(standard_tensors(model, base), read_json(base / "config.json"), tmp_path / "model.onnx")
-    trainer = Trainer(model, SETTINGS, 0)
+    trainer = Trainer(model, SETTINGS, LABELS, 0)
     pooled, labels = validation.by_text(trainer.logits(validation))
     served = Scorer(tmp_path / "model.onnx", base / "tokenizer.json", Truncation.of(options))
     np.testing.assert_allclose(pooled, served.logits([row["text"] for row in rows]), atol=1e-5)

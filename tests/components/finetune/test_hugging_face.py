@@ -43,8 +43,9 @@ def tensors_of(model: Any, base_model: Path) -> Tensors:
 def write(model: Any, base_model: Path, head: str, folder: Path) -> Path:
     from components.finetune.hugging_face import write_checkpoint
 
-    how = {key: value for key, value in HEADS[head].items() if key != "pairs"}
-    write_checkpoint(tensors_of(model, base_model), base_model, LABELS, folder, **how)
+    kind: Any = "tags" if head == "tags" else "single"
+    pooling = HEADS[head].get("pooling", "first")
+    write_checkpoint(tensors_of(model, base_model), base_model, LABELS, folder, pooling=pooling, kind=kind)
     return folder
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from components.base.settings import TrainingSettings
-from components.finetune.losses import label_weights, row_losses
+from components.finetune.losses import label_weights
+from components.finetune.losses import losses as losses_of
+from components.finetune.rows import Rows
 from components.finetune.schedule import learning_rate
 
 LOGITS = np.array([[2.0, 0.5, -1.0], [0.1, 0.2, 0.3]], np.float32)
@@ -16,7 +17,7 @@ PROBABILITIES = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
 
 
 def losses(**settings: Any) -> np.ndarray:
-    found: np.ndarray = row_losses(tf.constant(LOGITS), tf.constant(LABELS), TrainingSettings(**settings)).numpy()
+    found: np.ndarray = losses_of(LOGITS, LABELS, TrainingSettings(**settings), "single").numpy()
     return found
 
 
@@ -30,9 +31,10 @@ def test_cross_entropy_smoothed_and_focal_are_their_formulas() -> None:
 
 def test_balanced_labels_weigh_the_same_in_all() -> None:
     labels = np.array([0] * 6 + [1] * 3 + [2], np.int32)
-    balanced = label_weights(labels, 3, TrainingSettings(class_weights="balanced"))
+    rows = Rows([np.zeros(1)] * 10, labels)
+    _, balanced = label_weights(rows, 3, TrainingSettings(class_weights="balanced"))
     np.testing.assert_allclose([balanced[labels][labels == label].sum() for label in range(3)], 10 / 3, rtol=1e-6)
-    assert label_weights(labels, 3, TrainingSettings()).tolist() == [1, 1, 1]
+    assert label_weights(rows, 3, TrainingSettings()).tolist() == [[1, 1, 1]] * 2
 
 
 @pytest.mark.parametrize(

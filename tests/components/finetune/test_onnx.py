@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from components.base.errors import TextgateError
 from components.base.files import read_json
-from components.finetune.batches import Rows
+from components.finetune.batches import Batch
+from components.finetune.rows import Rows
 from tests.components.finetune.reference_models import (
     ALL,
     FAMILIES,
@@ -131,7 +131,7 @@ def test_the_check_gives_the_types_of_a_batch(tmp_path: Path, monkeypatch: pytes
     model = build(FOLDER / "bert", "pairs")
     path = export(model, FOLDER / "bert", "pairs", tmp_path / "model.onnx")
     inputs = inputs_of(model, "bert")
-    names = ("input_ids", "attention_mask", "token_type_ids")
-    batch = SimpleNamespace(**dict(zip(names, inputs, strict=True)), index=np.arange(4))
+    ids, mask, types = inputs
+    batch = Batch(ids, mask, np.zeros(4), np.arange(4), types)
     monkeypatch.setattr(onnx_export, "batches", lambda *_: [batch])
     assert onnx_export.check_onnx(path, rows(), model(inputs, training=False).numpy(), [16], 0) < 1e-4

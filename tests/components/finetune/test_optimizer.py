@@ -11,12 +11,12 @@ import pytest
 import tensorflow as tf
 
 from components.base.errors import TextgateError
-from components.base.settings import TrainingSettings
+from components.base.settings import ModelSettings, TrainingSettings
 from components.finetune.batches import Batch
 from components.finetune.classifier import build_classifier
-from components.finetune.finetune import freeze
 from components.finetune.optimizer import UNDECAYED, rate_scales
 from components.finetune.step import TrainStep
+from components.finetune.trained_parts import choose_trained
 from tests.tiny_project import write_base_model
 
 BASE: dict[str, Any] = {"embeddings": "all", "clip_norm": 0.2, "weight_decay": 0.1, "dropout": 0.0}
@@ -33,7 +33,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model_of(base: Path, settings: TrainingSettings) -> keras.Model:
     keras.utils.set_random_seed(5)
     model = build_classifier(base, 3, 0.0)
-    freeze(model, settings)
+    choose_trained(model, ModelSettings(), settings)
     return model
 
 
@@ -47,7 +47,7 @@ def trained(base: Path, updates: list[list[Batch]], **settings: Any) -> tuple[ke
     chosen = TrainingSettings(**{**BASE, **settings})
     model = model_of(base, chosen)
     step = TrainStep(model, chosen)
-    return model, [step.update(batches, np.ones(3, np.float32), RATE)[2] for batches in updates]
+    return model, [step.update(batches, np.ones((2, 3), np.float32), RATE)[2] for batches in updates]
 
 
 def by_keras(base: Path, batches: list[Batch], optimizer: keras.optimizers.Optimizer) -> keras.Model:
@@ -56,7 +56,7 @@ def by_keras(base: Path, batches: list[Batch], optimizer: keras.optimizers.Optim
     for batch in batches:
         with tf.GradientTape() as tape:
             logits = model([batch.input_ids, batch.attention_mask], training=True)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(batch.labels, logits))
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(batch.targets, logits))
         gradients = [tf.convert_to_tensor(part) for part in tape.gradient(loss, model.trainable_variables)]
         optimizer.apply(gradients, model.trainable_variables)
     return model
@@ -107,7 +107,7 @@ def test_batches_of_one_update_give_what_one_large_one_gives(base: Path, embeddi
     large = [batch_of(12, seed) for seed in range(3)]
     parts = [
         [
-            Batch(b.input_ids[cut], b.attention_mask[cut], b.labels[cut], b.index[cut])
+            Batch(b.input_ids[cut], b.attention_mask[cut], b.targets[cut], b.index[cut])
             for cut in (slice(0, 5), slice(5, 12))
         ]
         for b in large
@@ -123,7 +123,7 @@ def test_nothing_moves_where_the_gradient_is_not_finite(base: Path) -> None:
     model = model_of(base, settings)
     step = TrainStep(model, settings)
     before = model.get_weights()
-    _, _, norm = step.update([batch_of(4, 0)], np.full(3, np.nan, np.float32), RATE)
+    _, _, norm = step.update([batch_of(4, 0)], np.full((2, 3), np.nan, np.float32), RATE)
     assert np.isnan(norm)
     for one, other in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)

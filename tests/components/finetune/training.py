@@ -6,17 +6,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-from components.base.settings import DataSchema, TokenizationSettings, TokenizeStep, TrainingSettings
+from components.base.settings import (
+    DataSchema,
+    FinetuneStep,
+    ModelSettings,
+    TokenizationSettings,
+    TokenizeStep,
+    TrainingSettings,
+)
 from components.tokenize.tokenize import tokenize
 from tests.tiny_project import LABELS, make_rows, split_rows, write_base_model, write_tables
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from components.base.settings import TrainingSettings
+from components.base.settings import FinetuneStep
 from components.finetune.finetune import finetune
 folder = Path(sys.argv[1])
-settings = TrainingSettings.model_validate_json(sys.argv[2])
+settings = FinetuneStep.model_validate_json(sys.argv[2])
 finetune(folder / "encoded", folder / "base_model", settings, Path(sys.argv[3]))
 """
 
@@ -30,8 +37,11 @@ def write_inputs(folder: Path) -> Path:
     return folder
 
 
-def start(inputs: Path, name: str, settings: TrainingSettings) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", SCRIPT, str(inputs), settings.model_dump_json(), str(inputs / name)]
+def start(
+    inputs: Path, name: str, settings: TrainingSettings, model: ModelSettings | None = None
+) -> subprocess.Popen[str]:
+    step = FinetuneStep(model=model or ModelSettings(), training=settings)
+    command = [sys.executable, "-c", SCRIPT, str(inputs), step.model_dump_json(), str(inputs / name)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 

@@ -41,14 +41,44 @@ def make_rows(count: int, seed: int = 0, noise: float = 0.0) -> list[dict[str, s
     return sorted(rows.values(), key=lambda row: row["id"])
 
 
-def write_tables(folder: Path, splits: dict[str, list[dict[str, str]]]) -> None:
+TAGS = ["O", *(f"{letter}-{label}" for label in LABELS for letter in "BI")]
+
+
+def make_task_rows(task: str, count: int, seed: int = 0) -> list[dict[str, Any]]:
+    """multi-label: which lists its words are from; text-pair: whose list the second text's word is from; token-tags:
+    words of a list are an entity of that label, of one word or two."""
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    for number in range(count):
+        words = list(map(str, rng.choice(FILLER, rng.integers(2, 6))))
+        tags = ["O"] * len(words)
+        labels = [str(label) for label in rng.permutation(LABELS)[: rng.integers(1, 3)]]
+        for label in labels:
+            size = int(rng.integers(1, 3))
+            words += [*map(str, rng.choice(WORDS[label], size)), str(rng.choice(FILLER))]
+            tags += [*[f"B-{label}", f"I-{label}"][:size], "O"]
+        row: dict[str, Any] = {"id": f"{number:04}"}
+        if task == "token-tags":
+            row |= {"tokens": words, "tags": tags}
+        elif task == "multi-label":
+            row |= {"text": " ".join(words), "label": sorted(labels)}
+        else:
+            second = str(rng.choice(LABELS))
+            other = [*map(str, rng.choice(FILLER, 2)), str(rng.choice(WORDS[second]))]
+            row |= {"text": " ".join(words), "text_pair": " ".join(other), "label": second}
+        rows.append(row)
+    return rows
+
+
+def write_tables(folder: Path, splits: dict[str, list[dict[str, Any]]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for split, rows in splits.items():
-        schema = pa.schema([(name, pa.string()) for name in ("id", "text", "label")])
+        strings, lists = pa.string(), pa.list_(pa.string())
+        schema = pa.schema([(name, lists if isinstance(value, list) else strings) for name, value in rows[0].items()])
         pq.write_table(pa.Table.from_pylist(rows, schema), folder / f"{split}.parquet")
 
 
-def split_rows(rows: list[dict[str, str]]) -> dict[str, list[dict[str, str]]]:
+def split_rows(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     first, second = int(len(rows) * 0.6), int(len(rows) * 0.8)
     return {"train": rows[:first], "validation": rows[first:second], "test": rows[second:]}
 
@@ -61,7 +91,7 @@ def write_base_model(folder: Path, hidden: int = 32, layers: int = 2, activation
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     tokenizer.save(str(folder / "tokenizer.json"))
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"})

@@ -58,18 +58,21 @@ class Optimizer:
 
         Where the norm is not finite nothing is changed.
         """
-        merged = [self._merged(gradient) for gradient in gradients]
+        merged = [
+            self._merged(gradient, weight.variable.shape[-1])
+            for gradient, weight in zip(gradients, self.weights, strict=True)
+        ]
         norm = share * tf.sqrt(2 * tf.add_n([tf.nn.l2_loss(_values(gradient)) for gradient in merged]))
         factor = share * tf.minimum(1.0, self.settings.clip_norm / tf.maximum(norm, 1e-12))
         tf.cond(tf.math.is_finite(norm), lambda: self._update(merged, factor, rate), lambda: tf.constant(False))
         return norm
 
-    def _merged(self, gradient: Any) -> Any:
+    def _merged(self, gradient: Any, width: int) -> Any:
         """Of a table's gradient each row once, or the whole where all rows are to move."""
         if self.settings.embeddings == "all" or not isinstance(gradient, tf.IndexedSlices):
             return tf.convert_to_tensor(gradient)
         indices, places = tf.unique(tf.reshape(gradient.indices, [-1]))
-        values = tf.reshape(gradient.values, [-1, gradient.values.shape[-1]])
+        values = tf.reshape(gradient.values, [-1, width])
         return tf.IndexedSlices(tf.math.unsorted_segment_sum(values, places, tf.size(indices)), indices)
 
     def _update(self, gradients: Sequence[Any], factor: Any, rate: Any) -> Any:

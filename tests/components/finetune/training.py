@@ -14,8 +14,9 @@ from components.base.settings import (
     TokenizeStep,
     TrainingSettings,
 )
+from components.base.settings.data import Task
 from components.tokenize.tokenize import tokenize
-from tests.tiny_project import LABELS, make_rows, split_rows, write_base_model, write_tables
+from tests.tiny_project import LABELS, TAGS, make_rows, make_task_rows, split_rows, write_base_model, write_tables
 
 SCRIPT = """
 import sys
@@ -28,11 +29,13 @@ finetune(folder / "encoded", folder / "base_model", settings, Path(sys.argv[3]))
 """
 
 
-def write_inputs(folder: Path) -> Path:
+def write_inputs(folder: Path, task: Task = "single-label") -> Path:
     """`encoded` and `base_model`, both tiny."""
-    write_tables(folder / "tables", split_rows(make_rows(240)))
+    rows = make_rows(240) if task == "single-label" else make_task_rows(task, 240)
+    write_tables(folder / "tables", split_rows(rows))
     write_base_model(folder / "base_model")
-    step = TokenizeStep(data=DataSchema(labels=LABELS), options=TokenizationSettings(max_length=24))
+    schema = DataSchema(task=task, labels=TAGS if task == "token-tags" else LABELS)
+    step = TokenizeStep(data=schema, options=TokenizationSettings(max_length=24))
     tokenize(folder / "tables", folder / "base_model", step, folder / "encoded")
     return folder
 

@@ -21,7 +21,7 @@ from components.finetune.checkpoints import Checkpoints, State
 from components.finetune.cost import Cost
 from components.finetune.devices import ONE, Devices
 from components.finetune.losses import label_weights
-from components.finetune.memory import fitting, largest_batch
+from components.finetune.memory import OutOfMemory, largest_batch, noticing_exhaustion
 from components.finetune.rows import Rows
 from components.finetune.schedule import learning_rate
 from components.finetune.scores import scores
@@ -117,7 +117,8 @@ class Trainer:
         def rehearse(size: int) -> None:
             group = Group(self._bucket(train, row), np.full(size, row))
             try:
-                step.rehearse(self._assemble(train, group))
+                with noticing_exhaustion():
+                    step.rehearse(self._assemble(train, group))
             finally:
                 for variable, value in zip(self.model.non_trainable_variables, kept, strict=True):
                     variable.assign(value)
@@ -152,9 +153,9 @@ class Trainer:
         rate = learning_rate(number, total, self.settings)
         made = [self._assemble(train, group) for group in groups]
         try:
-            with self.cost.step(made):
+            with self.cost.step(made), noticing_exhaustion():
                 loss, weight, norm = train_step.update(made, weights, rate)
-        except tf.errors.ResourceExhaustedError:
+        except OutOfMemory:
             raise self._too_large(train_step, train, groups) from None
         if not (math.isfinite(loss) and math.isfinite(norm)):
             rows = ", ".join(str(row) for group in groups for row in group.members[:5])
@@ -171,7 +172,8 @@ class Trainer:
 
     def _too_large(self, train_step: TrainStep, train: Rows, groups: list[Group]) -> TextgateError:
         group = max(groups, key=lambda group: len(group.members) * group.length)
-        fits = fitting(self._rehearsal(train_step, train, int(group.members[0])), group.length, len(group.members) // 2)
+        rehearsal = self._rehearsal(train_step, train, int(group.members[0]))
+        fits = largest_batch(rehearsal, group.length, len(group.members) // 2)
         return TextgateError(
             f"memory does not hold the training of a batch of {len(group.members)} rows of {group.length} tokens;"
             f" {fits} rows of that length would fit: set training.batch_size to {fits} (training.accumulate"

@@ -32,8 +32,8 @@ demo: setup  ## data, pipeline, server, three questions; FULL=1 takes all data, 
 test: setup  ## run the tests; PYTEST="-k gate" narrows them
 	@$(BIN)/python -m pytest $(PYTEST)
 
-bench: setup  ## timings, each beside its baseline: NAME=data; DATA=folder holds public data sets
-	@$(BIN)/python -m benchmarks $(NAME) $(PARTS)
+bench: setup  ## timings, each beside its baseline: NAME=data; ROW=x for one part; DATA=folder of public data sets
+	@$(BIN)/python -m benchmarks $(NAME) $(ROW)
 
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -1,10 +1,14 @@
-"""`make bench NAME=x`: runs benchmarks/x/, prints its figures and writes benchmarks/out/x.json."""
+"""`make bench NAME=x`: runs benchmarks/x/, prints its figures and writes benchmarks/out/x.json.
+
+Each part's figures are kept as soon as they are there: a run that was interrupted goes on where it was.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
 import pkgutil
+import shutil
 import sys
 import time
 from datetime import UTC, datetime
@@ -16,7 +20,7 @@ from rich.table import Table
 import benchmarks
 from benchmarks.harness import Figure, machine
 from components.base.errors import TextgateError
-from components.base.files import write_json
+from components.base.files import read_json, write_json
 
 WIDTH = 160
 OUT = Path(__file__).parent / "out"
@@ -27,15 +31,31 @@ def names() -> list[str]:
 
 
 def run(name: str, parts: list[str]) -> list[Figure]:
-    """The figures of every part of the benchmark (or of those named), in order; data sets lie in the folder DATA."""
-    package = importlib.import_module(f"benchmarks.{name}")
-    data = Path(os.environ["DATA"]) if os.environ.get("DATA") else None
+    """The figures of every part of the benchmark (or of those named), in order; data sets lie in the folder DATA.
+
+    Exits where there is no such part.
+    """
+    known = importlib.import_module(f"benchmarks.{name}").PARTS
+    if unknown := set(parts) - set(known):
+        sys.exit(f"{name} has no part {min(unknown)}; ROW is one of: {', '.join(known)}")
     figures = []
-    for part in package.PARTS:
+    for part in known:
         if not parts or part in parts:
-            started = time.monotonic()
-            figures += importlib.import_module(f"benchmarks.{name}.{part}").figures(data)
-            print(f"{name}: {part} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+            figures += _part(name, part)
+    return figures
+
+
+def _part(name: str, part: str) -> list[Figure]:
+    kept = OUT / name / f"{part}.json"
+    if kept.exists():
+        print(f"{name}: {part} is taken from the run that was interrupted ({kept})", file=sys.stderr, flush=True)
+        return [Figure(**figure) for figure in read_json(kept)]
+    data = Path(os.environ["DATA"]) if os.environ.get("DATA") else None
+    started = time.monotonic()
+    figures: list[Figure] = importlib.import_module(f"benchmarks.{name}.{part}").figures(data)
+    print(f"{name}: {part} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_json(kept, [figure._asdict() for figure in figures])
     return figures
 
 
@@ -49,7 +69,7 @@ def show(figures: list[Figure]) -> None:
 
 
 def main() -> None:
-    name, *parts = sys.argv[1:] or [""]
+    name, *parts = [argument for argument in sys.argv[1:] if not argument.startswith("--")] or [""]
     if name not in names():
         sys.exit(f"NAME is one of: {', '.join(names())}")
     try:
@@ -59,6 +79,7 @@ def main() -> None:
     figures += [*machine(), Figure("taken", datetime.now(UTC).isoformat(timespec="seconds"), "")]
     show(figures)
     write_json(OUT / f"{name}.json", [figure._asdict() for figure in figures])
+    shutil.rmtree(OUT / name, ignore_errors=True)
     if any(figure.holds is False for figure in figures):
         sys.exit(1)
 

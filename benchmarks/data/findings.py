@@ -1,6 +1,6 @@
 """What validation finds in public sets: test texts that stand in train, word for word or nearly.
 
-`make bench NAME=data PARTS="findings --show"` prints the near pairs, for the eye: whether two texts are copies of one
+`make bench NAME=data ROW="findings --show"` prints the near pairs, for the eye: whether two texts are copies of one
 another nobody but a reader can say. Read so, 60 pairs of each range drawn from both sets, real copies were: of those
 with a similarity of 0.9 and above all 18, from 0.8 to 0.9 54 of 60, from 0.7 to 0.8 47 of 60; that is about 100, 91
 and 82 of 100 from 0.9, 0.8 and 0.7 on. The others ask for another value ("rate this album a 2") or another thing

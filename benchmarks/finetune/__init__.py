@@ -1,3 +1,3 @@
-"""The finetune part: speed beside a PyTorch loop, memory, resuming, and scores on public sets."""
+"""The finetune part: speed beside a PyTorch loop and by option, memory, resuming, and scores on public sets."""
 
-PARTS = ("speed", "memory", "resume", "banking77", "clinc150", "snips_joint")
+PARTS = ("speed", "memory", "options", "resume", "banking77", "clinc150", "snips_joint", "wnut17")

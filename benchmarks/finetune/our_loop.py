@@ -1,8 +1,8 @@
 """The bare train step, and the whole loop, over the same batches; a process of its own for each, for speed.py.
 
-Arguments: "step", base model, batches (.npz), labels, threads; or "loop", base model, encoded data, labels, threads,
-rows. Prints JSON: as torch_loop.py does, or the seconds of the loop (all between two steps included) and of the bare
-steps.
+Arguments: "step", base model, batches (.npz), labels, threads, and settings that differ from the defaults, as JSON; or
+"loop", base model, encoded data, labels, threads, rows. Prints JSON: as torch_loop.py does, or the seconds of the loop
+(all between two steps included) and of the bare steps.
 """
 
 from __future__ import annotations
@@ -14,27 +14,39 @@ from pathlib import Path
 
 import numpy as np
 
-from components.base.settings import TrainingSettings
+from components.base.settings import ModelSettings, TrainingSettings
 from components.finetune.batches import Batch, assemble, plan
 from components.finetune.classifier import build_classifier
 from components.finetune.losses import label_weights
 from components.finetune.rows import Rows, read_rows
 from components.finetune.step import TrainStep
 from components.finetune.train import Trainer, prepare
+from components.finetune.trained_parts import choose_trained
 
 
 def main() -> None:
     what, base_model, source, labels, threads = sys.argv[1:6]
-    settings = TrainingSettings(threads=int(threads), epochs=1)
+    changes = json.loads(sys.argv[6]) if what == "step" and len(sys.argv) > 6 else {}
+    chosen = ModelSettings(**changes.pop("model", {}))
+    settings = TrainingSettings(**{"threads": int(threads), "epochs": 1, **changes})
     prepare(settings)
-    model = build_classifier(Path(base_model), int(labels), settings.dropout)
+    model = build_classifier(Path(base_model), int(labels), settings.dropout, pooling=chosen.pooling)
+    choose_trained(model, chosen, settings)
     if what == "step":
         arrays = np.load(source)
         batches = [
             Batch(arrays[f"{n}.ids"], arrays[f"{n}.mask"], arrays[f"{n}.labels"], np.arange(len(arrays[f"{n}.labels"])))
             for n in range(len(arrays.files) // 3)
         ]
-        print(json.dumps(run_steps(TrainStep(model, settings), batches, int(labels))))
+        print(
+            json.dumps(
+                run_steps(
+                    TrainStep(model, settings, compiled="off" if settings.xla == "auto" else settings.xla),
+                    batches,
+                    int(labels),
+                )
+            )
+        )
     else:
         rows = read_rows(Path(source) / "train.arrow", int(labels), int(sys.argv[6]))
         print(json.dumps(run_loop(Trainer(model, settings, [str(n) for n in range(int(labels))], 0), rows, settings)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -71,6 +72,19 @@ def new_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+def reserve(folder: Path, size: int) -> None:
+    """Raises OSError where `size` bytes cannot be written into `folder` now, for writers that do not survive that."""
+    handle, path = tempfile.mkstemp(prefix=".reserved.", dir=folder)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(handle, 0, size)
+        elif shutil.disk_usage(folder).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    finally:
+        os.close(handle)
+        os.unlink(path)
 
 
 def _swap(beside: Path, path: Path) -> None:

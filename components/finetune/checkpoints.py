@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,17 +57,12 @@ class Checkpoints:
     def save(self, state: State, tensors: dict[str, np.ndarray]) -> None:
         """Raises TextgateError where it cannot be written; the one before stays then."""
         metadata = {"state": json.dumps(asdict(state)), "identity": json.dumps(self.identity)}
-        try:
-            with tempfile.TemporaryDirectory(prefix="textgate-checkpoint-") as folder:
-                path = Path(folder, KEY)
+        with tempfile.TemporaryDirectory(prefix="textgate-checkpoint-") as folder:
+            path = Path(folder, KEY)
+            with _explained(f"to {folder}", "name another folder in TMPDIR"):
                 save_file(tensors, path, metadata=metadata)
+            with _explained(f"to {self.store.url}", "set training.checkpoint.place to another place"):
                 self.store.replace(KEY, path)
-        except (OSError, SafetensorError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise TextgateError(
-                f"the training checkpoint cannot be saved to {self.store.url}: {reason}; free space there, or set"
-                " training.checkpoint.place to another place"
-            ) from None
         self.saved, self.since = time.monotonic(), 0
 
     def load(self) -> tuple[State, dict[str, np.ndarray]] | None:
@@ -95,6 +92,17 @@ class Checkpoints:
     def remove(self) -> None:
         """To be called when the training's result is written."""
         self.store.remove(KEY)
+
+
+@contextmanager
+def _explained(where: str, otherwise: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TextgateError(
+            f"the training checkpoint cannot be saved {where}: {reason}; free space there, or {otherwise}"
+        ) from None
 
 
 def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import keras
+from safetensors import SafetensorError
 
-from components.base.files import digest_files, new_folder, read_json, write_json
+from components.base.errors import TextgateError
+from components.base.files import digest_files, new_folder, read_json, reserve, write_json
 from components.base.objects import open_store
 from components.base.settings import FinetuneStep
 from components.base.signals import noting_stop
@@ -20,6 +24,8 @@ from components.finetune.rows import Rows, read_rows
 from components.finetune.train import Trainer, prepare
 
 LIBRARIES = ("tensorflow", "keras", "keras-hub", "numpy")
+# The weights are written by Keras, in safetensors and in ONNX; the rest beside them is small.
+WRITTEN_TIMES, BESIDE = 3, 32 << 20
 
 
 def finetune(encoded: Path, base_model: Path, settings: FinetuneStep, checkpoint: Path) -> None:
@@ -41,12 +47,25 @@ def finetune(encoded: Path, base_model: Path, settings: FinetuneStep, checkpoint
         trainer = Trainer(network.trained, training, labels, network.pad, devices, checkpoints, stopped)
         trained = trainer.fit(network.train, network.validation)
         print(f"::progress:: {trainer.cost.line()}", flush=True)
-        with new_folder(checkpoint) as folder:
+        with _writable(checkpoint), new_folder(checkpoint) as folder:
+            reserve(folder, WRITTEN_TIMES * sum(value.nbytes for value in network.model.get_weights()) + BESIDE)
             report = _write(network, trainer, folder)
             report |= _report(settings, trained, trainer, train, validation) | network.notes
             write_json(folder / "training.json", {**report, "seconds": time.monotonic() - started})
         if checkpoints:
             checkpoints.remove()
+
+
+@contextmanager
+def _writable(checkpoint: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TextgateError(
+            f"the checkpoint cannot be written to {checkpoint}: {reason}; free space or give access there and run"
+            " again; where training.checkpoint.place is set it goes on from what was saved there last"
+        ) from error
 
 
 def _checkpoints(encoded: Path, base_model: Path, settings: FinetuneStep) -> Checkpoints | None:

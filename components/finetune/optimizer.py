@@ -94,7 +94,8 @@ class Optimizer:
     def _move_each(self, numbers: Sequence[int], gradients: Sequence[Any], factor: Any, rate: Any) -> None:
         for number, gradient in zip(numbers, gradients, strict=True):
             variable, scaled = self.weights[number].variable, rate * self.weights[number].scale
-            if (kept := self._kept(number, scaled)) is not None:
+            kept = self._kept(number, scaled)
+            if kept is not None:
                 tf.raw_ops.AssignVariableOp(resource=variable.handle, value=tf.identity(variable) * kept)
             self._move(variable, self.slots[number], gradient * factor, scaled)
 

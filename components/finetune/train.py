@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from components.base.errors import TextgateError
 from components.base.progress import Progress
-from components.base.settings import TrainingSettings
+from components.base.settings import BATCH_SIZE, TrainingSettings
 from components.finetune import devices
 from components.finetune.batches import Batch, Group, assemble, batches, full_size, plan
 from components.finetune.checkpoints import Checkpoints, State
@@ -29,6 +29,7 @@ from components.finetune.step import TrainStep, input_specs
 
 POINTS = 1000
 SCORED_AT_ONCE = 64
+UPDATES_A_SHAPE = 200
 
 
 def prepare(settings: TrainingSettings) -> Devices:
@@ -74,7 +75,7 @@ class Trainer:
         Raises TextgateError when loss or gradient stop being finite or memory does not hold a batch, and SystemExit
         when told to stop, with a checkpoint saved where there is a place for one.
         """
-        self.xla = chosen_xla(self.settings, train)
+        self.xla = chosen_xla(self.settings, train, gpu=bool(tf.config.list_logical_devices("GPU")))
         step = TrainStep(self.model, self.settings, train.kind, self.devices, compiled=self.xla)
         weights = label_weights(train, len(self.labels), self.settings)
         state = self._resumed(step)
@@ -261,8 +262,13 @@ class Trainer:
         return found if rows.kind == "tags" else np.stack(found)
 
 
-def chosen_xla(settings: TrainingSettings, train: Rows) -> str:
-    """What is compiled: `settings.xla`, or for auto what repays its compiling."""
+def chosen_xla(settings: TrainingSettings, train: Rows, *, gpu: bool) -> str:
+    """What is compiled: `settings.xla`, or for auto the step where that repays its compiling, once for each bucket.
+
+    On a processor it does not at any length (benchmarks/finetune/options.py); on a GPU UPDATES_A_SHAPE is a guess.
+    """
     if settings.xla != "auto":
         return settings.xla
-    return "off"
+    rows = settings.batch_size if isinstance(settings.batch_size, int) else BATCH_SIZE
+    shapes = len({settings.bucket_for(len(tokens)) for tokens in train.tokens})
+    return "step" if gpu and settings.epochs * len(train) / rows >= UPDATES_A_SHAPE * shapes else "off"

@@ -60,17 +60,23 @@ BATCH_SIZE = 32
 class TrainingSettings(Section):
     """`max_train_rows` 0 takes all rows. A batch has at most `batch_size` rows, and `batch_tokens` tokens with padding
     (0 for any number); `accumulate` batches make one update. `batch_size` "auto" is the largest power of two, up to
-    256, of which memory holds a batch of the longest bucket in use.
+    256, of which memory holds a batch of the longest rows.
 
     `learning_rate` is the peak after warm-up; `schedule` says how it falls to 0 from there, or that it stays.
     `weight_decay` is decoupled, and not for biases and normalisation. `layer_decay` multiplies the rate once for each
     layer below the head. `embeddings`: `rows` updates the word vectors of an update's own tokens only, with moments
-    that rest meanwhile; `all` updates every word's each time; `frozen` none. `frozen_layers` counts from the input.
+    that rest meanwhile; `all` updates every word's each time; `frozen` none. `frozen_layers` counts from the input;
+    together with frozen embeddings, what these layers give is computed once.
 
     `class_weights` `balanced` weighs a label by the inverse of its rows; `focal_gamma` is that of the focal loss.
     The epoch that is best on validation by `keep_best` is kept; training ends after `patience` epochs that are no
-    better (0: never early). `deterministic` makes equal seeds and thread counts give equal weights, for a tenth more
-    time.
+    better (0: never early). Of tags, F1 is that of entities.
+
+    `deterministic` makes equal seeds and thread counts give equal weights, for a tenth more time. In `mixed_bfloat16`
+    and `mixed_float16` the weights stay float32. `xla` compiles the `update` of the weights, or the whole `step`, whose
+    shapes are then one for each bucket; `auto` does the latter on a GPU, where training is long enough to repay it.
+    `devices` counts the GPUs that share a batch, 0 for all of this host; without any, more than one are logical devices
+    of the processor, for trial.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1

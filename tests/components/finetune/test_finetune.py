@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,14 @@ import onnxruntime
 import pytest
 
 from components.base.errors import TextgateError
-from components.base.settings import DataSchema, FinetuneStep, TokenizationSettings, TokenizeStep, TrainingSettings
+from components.base.settings import (
+    CheckpointSettings,
+    DataSchema,
+    FinetuneStep,
+    TokenizationSettings,
+    TokenizeStep,
+    TrainingSettings,
+)
 from components.tokenize.tokenize import tokenize
 from tests.components.finetune.training import SCRIPT, finish, start, write_inputs
 from tests.tiny_project import LABELS, make_rows, write_base_model, write_tables
@@ -180,3 +188,38 @@ def test_windows_score_in_validation_as_they_do_when_served(inputs: Path, tmp_pa
     assert labels.tolist() == [LABELS.index(row["label"]) for row in rows]
     accuracy = trainer.validate(validation)["validation_accuracy"]
     assert accuracy == pytest.approx((pooled.argmax(axis=1) == labels).mean())
+
+
+@pytest.mark.parametrize(
+    ("most", "steps", "said"),
+    [
+        (200_000, 0, "the checkpoint cannot be written to .*checkpoint: File too large; free space"),
+        (
+            100_000,
+            2,
+            "cannot be saved to .*File too large.*; free space there, or name another folder in TMPDIR",
+        ),
+    ],
+)
+def test_a_disk_that_fills_is_said_and_nothing_is_half_written(
+    inputs: Path, tmp_path: Path, most: int, steps: int, said: str
+) -> None:
+    """No file may be longer than `most` bytes, which is what a full disk says too."""
+    kept = CheckpointSettings(place=str(tmp_path / "place") if steps else "", steps=steps)
+    step = FinetuneStep(training=SETTINGS.model_copy(update={"epochs": 1, "checkpoint": kept}))
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))\n"
+    target = tmp_path / "out" / "checkpoint"
+    command = [sys.executable, "-c", limit + SCRIPT, str(inputs), step.model_dump_json(), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and re.search(said, done.stderr), done.stderr[-2000:]
+    assert not target.parent.exists() or list(target.parent.iterdir()) == []
+    assert not steps or list((tmp_path / "place").iterdir()) == []
+
+
+def test_fewer_rows_than_a_batch_has_are_trained_on(tmp_path: Path) -> None:
+    write_tables(tmp_path / "tables", {split: make_rows(7) for split in ("train", "validation", "test")})
+    write_base_model(tmp_path / "base_model")
+    step = TokenizeStep(data=DataSchema(labels=LABELS), options=TokenizationSettings(max_length=24))
+    tokenize(tmp_path / "tables", tmp_path / "base_model", step, tmp_path / "encoded")
+    report = json.loads((train(tmp_path, "few") / "training.json").read_text())
+    assert report["rows"] == {"train": 7, "validation": 7} and len(report["epochs"]) == 10

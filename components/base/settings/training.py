@@ -10,7 +10,12 @@ from components.base.settings.section import Fraction, Positive, Section
 
 
 class BaseModelSettings(Section):
-    """One reference: a folder (relative to the config file), s3://bucket/prefix, or package://module/path."""
+    """One reference: a folder (relative to the config file), s3://bucket/prefix, hf://org/name@revision, or
+    package://module/path.
+
+    hf:// is the hub that HF_ENDPOINT names, huggingface.co without it; HF_TOKEN holds the token for models that are not
+    public. A branch, or no revision, is pinned to its commit when a run begins.
+    """
 
     reference: str
 

@@ -64,7 +64,7 @@ def check_settings(settings: Settings) -> None:
         (
             "base_model.reference",
             settings.base_model.reference,
-            ["package://module/path", "hf://org/name@revision", store],
+            ["package://module/path", "hf://org/name@revision", "mlflow://NAME/VERSION", store],
         ),
     ]
     faults = []

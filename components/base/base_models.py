@@ -1,4 +1,4 @@
-"""Base models: one reference, a folder, s3://, hf:// or package://, and the files that count."""
+"""Base models: one reference, a folder, package://, s3://, hf:// or mlflow://, and the files that count."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ OPTIONAL = (
     "vocab.txt",
 )
 TOKENIZER_FILES = ("tokenizer.json", *OPTIONAL)
-PACKAGE, S3, HUB = "package://", "s3://", "hf://"
-SUPPORTED = "a folder, s3://bucket/prefix, hf://org/name@revision, or package://module/path"
+PACKAGE, S3, HUB, REGISTERED = "package://", "s3://", "hf://", "mlflow://"
+SUPPORTED = "a folder, package://module/path, s3://bucket/prefix, hf://org/name@revision, or mlflow://NAME/VERSION"
 # What a model may have in the place of model.safetensors, and why that does not do.
 OTHER_WEIGHTS = {
     "pytorch_model.bin": "a pickle, which is never read",
@@ -50,7 +50,7 @@ def pin(reference: str) -> str:
 def digest(reference: str, s3: S3Settings | None = None) -> str:
     """sha256, in hex, over names and contents of the files that count; the same wherever they lie.
 
-    Files on S3 are streamed, not kept; a hub is believed what it tells of its large files, which `copy` finds out.
+    Files that lie elsewhere are not kept; a hub is believed what it tells of its large files, which `copy` finds out.
     Raises TextgateError where the reference leads to no model.
     """
     store = _open(reference, s3)
@@ -120,6 +120,10 @@ def _open(reference: str, s3: S3Settings | None) -> ReadableStore:
         from components.base.hugging_face_hub import HuggingFaceHub
 
         return HuggingFaceHub(reference)
+    if reference.startswith(REGISTERED):
+        from components.base.registered_checkpoint import RegisteredCheckpoint
+
+        return RegisteredCheckpoint(reference)
     if "://" in reference and not reference.startswith(PACKAGE):
         raise TextgateError(f"base_model.reference {reference} is of a kind that is not supported; use {SUPPORTED}")
     return open_store(str(locate(reference)))

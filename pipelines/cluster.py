@@ -57,11 +57,15 @@ class Submitted:
 
 def check_settings(settings: Settings) -> None:
     """Raises TextgateError naming each key whose value a step in a pod could not use, and what is allowed."""
-    store, package = "s3://bucket/prefix", "package://module/path"
+    store = "s3://bucket/prefix"
     places = [("data.remotes", remote, [store]) for remote in settings.data.remotes]
     places += [
         ("promote.log", settings.promote.log, [store]),
-        ("base_model.reference", settings.base_model.reference, [package, store]),
+        (
+            "base_model.reference",
+            settings.base_model.reference,
+            ["package://module/path", "hf://org/name@revision", "mlflow://NAME/VERSION", store],
+        ),
     ]
     faults = []
     for key, place, allowed in places:

@@ -54,7 +54,7 @@ def pipeline_arguments(settings: Settings, run_name: str) -> dict[str, str]:
     return {
         "run": sections.pop("run"),
         "data_md5": read_version(Path(settings.data.version)).md5,
-        "base_model": settings.base_model.reference,
+        "base_model": settings.base_model.model_dump_json(),
         "lineage": json.dumps(lineage, sort_keys=True),
         **{f"{step}_settings": section for step, section in sections.items()},
     }

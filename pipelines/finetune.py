@@ -48,6 +48,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
         pins = acting(resolve(run=run, job_id=job_id, data_md5=data_md5, base_model=base_model, lineage=lineage))
         fetched = fetch(
             data_md5=pins.outputs["data_md5"],
+            reference=pins.outputs["base_model"],
             base_model_digest=pins.outputs["base_model_digest"],
             settings=fetch_settings,
         )
@@ -97,6 +98,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                         run=run,
                         job_id=job_id,
                         bundle=bundle,
+                        checkpoint=checkpoint,
                         evaluation=evaluation,
                         verdict=judged.outputs["verdict"],
                         lineage=lineage,

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from components.base.base_models import REQUIRED
 from components.base.files import write_json
 from components.base.settings import RunStep
 
@@ -95,11 +96,21 @@ def register_version(tmp_path: Path, tiny: ModuleType) -> Register:
         tiny.write_bundle(folder / "bundle", temperature=temperature)
         write_evaluation(folder / "evaluation", digest(folder / "bundle"), champion)
         write_verdict(folder / "verdict", passed)
+        write_checkpoint(folder / "checkpoint", job_id)
         tracking.open_run(run.name, job_id, {"textgate.data_md5": DATA_MD5})
-        lineage = {"git_commit": "c0ffee"}
-        return register(run, job_id, folder / "bundle", folder / "evaluation", folder / "verdict", lineage)
+        paths = (folder / name for name in ("bundle", "checkpoint", "evaluation", "verdict"))
+        return register(run, job_id, *paths, {"git_commit": "c0ffee"})
 
     return make
+
+
+def write_checkpoint(folder: Path, words: str) -> Path:
+    """As finetune leaves it, but for what is in the files: `words`."""
+    (folder / "hf").mkdir(parents=True)
+    for name in REQUIRED:
+        (folder / "hf" / name).write_text(f"{name} {words}")
+    (folder / "model.weights.h5").write_bytes(b"Keras")
+    return folder
 
 
 def score(digest: str, accuracy: float) -> dict[str, Any]:

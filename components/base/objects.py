@@ -15,7 +15,7 @@ from components.base.files import CHUNK
 from components.base.settings.storage import S3Settings
 
 
-class ObjectStore(Protocol):
+class ReadableStore(Protocol):
     """Keys are relative, with forward slashes."""
 
     url: str
@@ -23,6 +23,10 @@ class ObjectStore(Protocol):
     def chunks(self, key: str) -> Iterator[bytes]:
         """Streams an object. Raises FileNotFoundError when there is none."""
 
+    def exists(self, key: str) -> bool: ...
+
+
+class ObjectStore(ReadableStore, Protocol):
     def create(self, key: str, content: bytes) -> bool:
         """Writes an object only where there is none; False when somebody was first."""
 
@@ -31,8 +35,6 @@ class ObjectStore(Protocol):
 
     def remove(self, key: str) -> None:
         """Nothing happens where there is none."""
-
-    def exists(self, key: str) -> bool: ...
 
     def size(self, key: str) -> int | None:
         """Bytes of an object; None when there is none."""

@@ -22,6 +22,8 @@ BUNDLE_DIGEST = "textgate.bundle_digest"
 VERDICT = "textgate.verdict"
 VERDICT_DIGEST = "textgate.verdict_digest"
 RUN_ID = "textgate.run_id"
+CHECKPOINT_DIGEST = "textgate.checkpoint_digest"
+CHECKPOINT_RUN_ID = "textgate.checkpoint_run_id"
 
 
 def version_tags(name: str, version: str) -> dict[str, str]:

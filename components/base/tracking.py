@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -138,12 +139,28 @@ def log_dataset(run_id: str, name: str, digest: str, profile: Mapping[str, Any])
 
 def read_file(run_id: str, path: str) -> bytes | None:
     """The bytes of one of the run's artifacts; None where it has no such file."""
+    if path not in list_files(run_id, str(Path(path).parent)):
+        return None
+    with downloaded(run_id, path) as file:
+        return file.read_bytes()
+
+
+def list_files(run_id: str, folder: str) -> list[str]:
+    """The paths of what lies in a folder of the run's artifacts; none where there is no such folder."""
     client = connect()
-    with explained(f"read {path} of the run {run_id}"), tempfile.TemporaryDirectory() as folder:
-        if path not in {artifact.path for artifact in client.list_artifacts(run_id, str(Path(path).parent))}:
-            return None
-        location = f"{client.get_run(run_id).info.artifact_uri}/{path}"
-        return Path(mlflow.artifacts.download_artifacts(location, dst_path=folder, tracking_uri=uri())).read_bytes()
+    with explained(f"list {folder} of the run {run_id}"):
+        return [artifact.path for artifact in client.list_artifacts(run_id, folder)]
+
+
+@contextmanager
+def downloaded(run_id: str, path: str) -> Iterator[Path]:
+    """One of the run's artifacts as a file of this machine, which is removed afterwards."""
+    client = connect()
+    with tempfile.TemporaryDirectory() as folder:
+        with explained(f"read {path} of the run {run_id}"):
+            location = f"{client.get_run(run_id).info.artifact_uri}/{path}"
+            file = mlflow.artifacts.download_artifacts(location, dst_path=folder, tracking_uri=uri())
+        yield Path(file)
 
 
 def _batched(items: list[T], size: int) -> Iterator[list[T]]:

@@ -6,12 +6,13 @@ from components.base.image import COMPONENT
 @dsl.component(**COMPONENT)
 def fetch(
     data_md5: str,
+    reference: str,
     base_model_digest: str,
     settings: str,
     tables: dsl.Output[dsl.Dataset],
     base_model: dsl.Output[dsl.Model],
 ) -> None:
-    """Fetches the data named by its DVC hash and the base model named by its digest, and verifies both."""
+    """Fetches the data named by its DVC hash and the base model that `reference` leads to, and verifies both."""
     from pathlib import Path
 
     from components.base.failures import reported
@@ -20,4 +21,5 @@ def fetch(
         from components.base.settings import FetchStep, from_json
         from components.fetch.fetch import fetch
 
-        fetch(data_md5, base_model_digest, from_json(FetchStep, settings), Path(tables.path), Path(base_model.path))
+        model = reference, base_model_digest
+        fetch(data_md5, *model, from_json(FetchStep, settings), Path(tables.path), Path(base_model.path))

@@ -23,8 +23,10 @@ CONCURRENT_OBJECTS = 8
 Content = TypeVar("Content")
 
 
-def fetch(data_md5: str, base_model_digest: str, settings: FetchStep, tables: Path, base_model: Path) -> None:
-    """Fills `tables` with the files of the DVC tree `data_md5` and `base_model` with the referenced model's files.
+def fetch(
+    data_md5: str, reference: str, base_model_digest: str, settings: FetchStep, tables: Path, base_model: Path
+) -> None:
+    """Fills `tables` with the files of the DVC tree `data_md5` and `base_model` with those that `reference` leads to.
 
     `data_md5` ends in `.dir`, as in a `.dvc` file. Each folder appears whole or not at all. Raises TextgateError when
     no remote holds an object's exact bytes, when the tree would write outside its folder, when the model's files do
@@ -39,7 +41,7 @@ def fetch(data_md5: str, base_model_digest: str, settings: FetchStep, tables: Pa
         with unwinding_on_terminate():
             fetch_tree(data_md5, remotes, tables)
             with new_folder(base_model) as folder:
-                base_models.copy(settings.base_model, base_model_digest, folder, settings.s3)
+                base_models.copy(reference, base_model_digest, folder, settings.s3)
     except OSError as error:
         place = error.filename or tables.parent
         raise TextgateError(

@@ -10,6 +10,7 @@ def register(
     run: str,
     job_id: str,
     bundle: dsl.Input[dsl.Model],
+    checkpoint: dsl.Input[dsl.Model],
     evaluation: dsl.Input[dsl.Artifact],
     verdict: dsl.Input[dsl.Artifact],
     lineage: str,
@@ -24,5 +25,5 @@ def register(
         from components.base.settings import RunStep, from_json
         from components.register.register import register
 
-        paths = Path(bundle.path), Path(evaluation.path), Path(verdict.path)
+        paths = (Path(artifact.path) for artifact in (bundle, checkpoint, evaluation, verdict))
         return register(from_json(RunStep, run), job_id, *paths, json.loads(lineage))

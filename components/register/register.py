@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from components.base import registry, tracking
+from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
 from components.base.files import read_json, sha256_file
 from components.base.locks import locked
+from components.base.registered_checkpoint import ARTIFACT
 from components.base.settings import RunStep
 from components.base.workspace import home
 from serving import bundle as bundles
@@ -25,9 +26,18 @@ class Outputs(NamedTuple):
 
 
 def register(
-    run: RunStep, job_id: str, bundle: Path, evaluation: Path, verdict: Path, lineage: Mapping[str, str]
+    run: RunStep,
+    job_id: str,
+    bundle: Path,
+    checkpoint: Path,
+    evaluation: Path,
+    verdict: Path,
+    lineage: Mapping[str, str],
 ) -> Outputs:
     """Uploads the bundle as it is and makes it the challenger; where a version holds it already, that one is taken.
+
+    The Hugging Face checkpoint `hf` in `checkpoint` is kept with the run, once for each version, unless
+    `run.keep_checkpoint` is false.
 
     Raises TextgateError where the bundle is damaged, or the evaluation is of another one.
     """
@@ -54,8 +64,10 @@ def register(
         version = registry.find_version(run.name, digest)
         if version:
             print(f"version {version} of {run.name} holds this very bundle already: no new version", flush=True)
-            registry.tag_version(run.name, version, tags)
+            held = registry.version_tags(run.name, version)
+            registry.tag_version(run.name, version, tags | _keep(run, run_id, checkpoint / "hf", held))
         else:
+            tags |= _keep(run, run_id, checkpoint / "hf", {})
             version = registry.create_version(run.name, run_id, bundle, tags, decided["summary"])
         registry.set_alias(run.name, registry.CHALLENGER, version)
     tracking.log(run_id, tags={"textgate.version": version})
@@ -68,6 +80,15 @@ def _lineage(run_id: str, lineage: Mapping[str, str]) -> dict[str, str]:
     known = tracking.run_tags(run_id)
     tags = {f"textgate.{key}": known[f"textgate.{key}"] for key in pinned if f"textgate.{key}" in known}
     return tags | {f"textgate.{key}": value for key, value in lineage.items()}
+
+
+def _keep(run: RunStep, run_id: str, checkpoint: Path, held: Mapping[str, str]) -> dict[str, str]:
+    """Stores the checkpoint unless the version, whose tags are `held`, has one; gives the tags that lead to it."""
+    if not run.keep_checkpoint or registry.CHECKPOINT_DIGEST in held:
+        return {}
+    digest = base_models.digest(str(checkpoint))
+    tracking.log_files(run_id, {ARTIFACT: checkpoint})
+    return {registry.CHECKPOINT_DIGEST: digest, registry.CHECKPOINT_RUN_ID: run_id}
 
 
 def _scores(evaluation: Mapping[str, Any]) -> dict[str, str]:

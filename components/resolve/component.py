@@ -8,7 +8,13 @@ from components.base.image import COMPONENT
 @dsl.component(**COMPONENT)
 def resolve(run: str, job_id: str, data_md5: str, base_model: str, lineage: str) -> NamedTuple(
     "Outputs",
-    [("data_md5", str), ("base_model_digest", str), ("champion_version", str), ("champion_digest", str)],
+    [
+        ("data_md5", str),
+        ("base_model", str),
+        ("base_model_digest", str),
+        ("champion_version", str),
+        ("champion_digest", str),
+    ],
 ):
     """Opens the MLflow run and pins data, base model and champion; without a champion its two strings are empty."""
     import json
@@ -16,7 +22,8 @@ def resolve(run: str, job_id: str, data_md5: str, base_model: str, lineage: str)
     from components.base.failures import reported
 
     with reported("resolve"):
-        from components.base.settings import RunStep, from_json
+        from components.base.settings import BaseModelSettings, RunStep, from_json
         from components.resolve.resolve import resolve
 
-        return resolve(from_json(RunStep, run), job_id, data_md5, base_model, json.loads(lineage))
+        wanted = from_json(BaseModelSettings, base_model)
+        return resolve(from_json(RunStep, run), job_id, data_md5, wanted, json.loads(lineage))

@@ -8,34 +8,40 @@ from typing import NamedTuple
 from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
 from components.base.promotion_log import open_log
-from components.base.settings import RunStep
+from components.base.registered_checkpoint import reference_to
+from components.base.settings import BaseModelSettings, RunStep
 
 
 class Outputs(NamedTuple):
-    """`champion_version` and `champion_digest` are empty where there is no champion yet."""
+    """`base_model` is the reference to what training begins from; `champion_version` and `champion_digest` are empty
+    where there is no champion yet."""
 
     data_md5: str
+    base_model: str
     base_model_digest: str
     champion_version: str
     champion_digest: str
 
 
-def resolve(run: RunStep, job_id: str, data_md5: str, base_model: str, lineage: Mapping[str, str]) -> Outputs:
+def resolve(
+    run: RunStep, job_id: str, data_md5: str, base_model: BaseModelSettings, lineage: Mapping[str, str]
+) -> Outputs:
     """Opens the job's MLflow run, tagged with `lineage`, and pins the inputs.
 
     Raises TextgateError where the base model is not usable, or MLflow does not have the champion of the promotion log.
     """
-    pinned = {**lineage, "data_md5": data_md5, "base_model": base_model}
+    pinned = {**lineage, "data_md5": data_md5, "base_model": base_model.reference}
     tags = {f"textgate.{key}": value for key, value in pinned.items()}
     if commit := lineage.get("git_commit"):
         tags["mlflow.source.git.commit"] = commit
     run_id = tracking.open_run(run.name, job_id, tags)
     champion = open_log(run).head()
-    if champion:
-        _check_champion(run.name, champion.version, champion.bundle_digest)
+    held = _champion_tags(run.name, champion.version, champion.bundle_digest) if champion else {}
+    reference, digest = _begin(run, base_model, champion.version if champion else "", held)
     outputs = Outputs(
         data_md5=data_md5,
-        base_model_digest=base_models.digest(base_model, run.s3),
+        base_model=reference,
+        base_model_digest=digest,
         champion_version=champion.version if champion else "",
         champion_digest=champion.bundle_digest if champion else "",
     )
@@ -43,12 +49,26 @@ def resolve(run: RunStep, job_id: str, data_md5: str, base_model: str, lineage: 
     return outputs
 
 
-def _check_champion(name: str, version: str, digest: str) -> None:
-    """Better known now than after the training that would be compared with it."""
-    held = registry.version_tags(name, version).get(registry.BUNDLE_DIGEST, "")
+def _begin(run: RunStep, base_model: BaseModelSettings, champion: str, held: Mapping[str, str]) -> tuple[str, str]:
+    """Reference and digest of the model that training begins from; `held` are the tags of the champion's version."""
+    if base_model.warm_start == "champion":
+        if kept := held.get(registry.CHECKPOINT_DIGEST):
+            return reference_to(run.name, champion), kept
+        why = f"champion version {champion} keeps no checkpoint" if champion else "there is no champion yet"
+        print(f"base_model.warm_start champion: {why}; training begins from {base_model.reference}", flush=True)
+    reference = base_models.pin(base_model.reference)
+    return reference, base_models.digest(reference, run.s3)
+
+
+def _champion_tags(name: str, version: str, digest: str) -> dict[str, str]:
+    """Of a version that has the bundle of this digest: better known now than after the training that would be compared
+    with it."""
+    tags = registry.version_tags(name, version)
+    held = tags.get(registry.BUNDLE_DIGEST, "")
     if held != digest:
         raise TextgateError(
             f"the promotion log says that version {version} of {name} is champion with the bundle {digest[:12]}, but in"
             f" MLflow that version has the bundle {held[:12] or '(none)'}; check that MLFLOW_TRACKING_URI and the log"
             " belong together"
         )
+    return tags

@@ -32,11 +32,8 @@ def check(
 
 def _base_model(settings: Settings) -> Path | None:
     """None where it is not on this machine: the share of unknown tokens is not measured then."""
-    reference = settings.base_model.reference
-    if reference.startswith("s3://"):
-        return None
     try:
-        return base_models.locate(reference)
+        return base_models.locate(settings.base_model.reference)
     except TextgateError:
         return None
 

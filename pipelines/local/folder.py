@@ -86,6 +86,12 @@ class Run:
                 return _artifacts(entry).get(name)
         return None
 
+    def output(self, step: str, name: str) -> str:
+        """A string that a step of this run gave; empty where it gave none."""
+        for path in self.folder.glob(f"tasks/*/{step}*/executor_output.json"):
+            return str(read_json(path)["parameterValues"].get(name, ""))
+        return ""
+
     def report(self, step: str, artifact: str, file: str) -> Any:
         """A report's content, or None where the step did not come to write it."""
         folder = self.artifact(step, artifact)

@@ -45,6 +45,7 @@ def show(run: Run, settings: Settings, answers: Table | None = None, options: st
     held = _aliases(settings)
     named = ", ".join(f"{alias} → version {version}" for alias, version in sorted(held.items())) or "no version yet"
     console.print(f"[bold]model[/] {settings.name}: {named}")
+    console.print(f"[bold]base model[/] {escape(run.output('resolve', 'base_model'))}", soft_wrap=True)
     if answers:
         console.print(answers)
     for name, place in _places(run):

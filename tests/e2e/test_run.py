@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.story import Story, wait_for_step
-from tests.tiny_project import write_config
+from tests.tiny_project import LABELS, write_config
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +96,18 @@ def test_the_very_same_thing_again_registers_nothing(story: Story) -> None:
     assert run["outcome"] == "unchanged"
     assert "nothing changed" in run["out"]
     assert story.log() == log
+
+
+@pytest.mark.slow
+def test_warm_start_trains_from_the_checkpoint_of_the_champion(story: Story) -> None:
+    champion = story.log()[-1]["version"]
+    run = story.run("warm", "--config", "tiny.yaml", "--set", "base_model.warm_start=champion")
+    assert f"base model mlflow://tiny/{champion}" in run["out"]
+    (config,) = Path(run["folder"]).glob("tasks/*/fetch/base_model/config.json")
+    assert sorted(json.loads(config.read_text())["label2id"]) == LABELS
+    tags = story.tracked("warm").data.tags
+    assert tags["textgate.base_model"] == f"mlflow://tiny/{champion}"
+    assert tags["textgate.base_model_digest"] != story.tracked("first").data.tags["textgate.base_model_digest"]
 
 
 @pytest.mark.slow

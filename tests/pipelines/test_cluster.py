@@ -302,3 +302,10 @@ def test_all_that_a_cluster_lacks_is_told_at_once() -> None:
     for key in ("data.remotes", "promote.log", "deploy.mode"):
         assert f"\n  {key} " in str(refused.value)
     assert "base_model" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "reference", ["package://module/path", "hf://org/name@main", "mlflow://tiny/1", "s3://bucket/prefix"]
+)
+def test_base_model_that_pods_reach_is_taken(config: Path, reference: str) -> None:
+    cluster.check_settings(load(config, [f"base_model.reference={reference}", "deploy.mode=manual"]))

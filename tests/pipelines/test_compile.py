@@ -17,7 +17,7 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from components.base.errors import TextgateError
-from components.base.settings import Settings, load
+from components.base.settings import BaseModelSettings, Settings, from_json, load
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.lint import check, find_faults, read_spec, step_names
 from pipelines.local.launch import QUIET
@@ -71,6 +71,23 @@ def test_modes_decide_where_the_pipeline_ends(settings: Settings, compiled: Path
         compile_pipeline(Settings.model_validate(settings.model_dump() | modes), tmp_path / "pipeline.yaml")
         steps = {re.sub(r"-\d+$", "", step) for step in step_names(check(tmp_path / "pipeline.yaml"))}
         assert steps == {*FIRST_STEPS, "record", "close", *last}
+
+
+def test_fetch_sees_what_training_begins_from_and_register_what_it_gave(compiled: Path) -> None:
+    spec = read_spec(compiled)
+    tasks = {key: task for part in spec.components.values() for key, task in part.dag.tasks.items()}
+    for given, pinned in (("reference", "base_model"), ("base_model_digest", "base_model_digest")):
+        source = tasks["fetch"].inputs.parameters[given].task_output_parameter
+        assert (source.producer_task, source.output_parameter_key) == ("resolve", pinned)
+    assert "checkpoint" in tasks["register"].inputs.artifacts
+
+
+def test_a_base_model_is_one_argument_with_its_warm_start(settings: Settings) -> None:
+    base_model = settings.base_model.model_copy(update={"warm_start": "champion"})
+    arguments = pipeline_arguments(settings.model_copy(update={"base_model": base_model}), "a-run")
+    assert from_json(BaseModelSettings, arguments["base_model"]) == base_model
+    different = {key for key, value in pipeline_arguments(settings, "a-run").items() if value != arguments[key]}
+    assert different == {"base_model", "lineage"}
 
 
 def test_steps_that_act_are_not_cached(compiled: Path) -> None:

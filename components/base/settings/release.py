@@ -54,10 +54,15 @@ class CanarySettings(Section):
 
 
 class PromoteSettings(Section):
-    """`log` is a folder or s3://bucket/prefix; empty means `promotions/` in the workspace."""
+    """`log` is a folder or s3://bucket/prefix; empty means `promotions/` in the workspace.
+
+    `keep_checkpoint`: each version keeps the float checkpoint that its bundle was made from, in MLflow, so that a later
+    training can begin from it; it has the base model's size.
+    """
 
     mode: Literal["auto", "manual"] = "manual"
     log: str = ""
+    keep_checkpoint: bool = True
 
 
 class DeploySettings(Section):

@@ -59,4 +59,8 @@ class Settings(Section):
             )
         if self.deploy.mode == "auto" and self.promote.mode == "manual":
             raise ValueError("deploy.mode auto needs promote.mode auto: only a champion is deployed")
+        if self.base_model.warm_start == "champion" and not self.promote.keep_checkpoint:
+            raise ValueError(
+                "base_model.warm_start champion needs promote.keep_checkpoint true: it begins from what is kept"
+            )
         return self

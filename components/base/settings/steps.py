@@ -13,16 +13,16 @@ from components.base.settings.validation import SuiteExpectation, ValidationSett
 
 
 class RunStep(Section):
-    """For the steps that talk to the registry: whose model, in which log."""
+    """For the steps that talk to the registry: whose model, in which log, and what a version keeps."""
 
     name: Name
     log: str = ""
+    keep_checkpoint: bool = True
     s3: S3Settings = S3Settings()
 
 
 class FetchStep(Section):
     remotes: list[str]
-    base_model: str
     s3: S3Settings = S3Settings()
 
 
@@ -65,8 +65,8 @@ def step_sections(settings: Settings, suite: list[SuiteExpectation]) -> dict[str
     """Each step's own part, as one line of JSON; `suite` is the content of the file validation.suite."""
     name, data, s3 = settings.name, settings.data.for_steps(), settings.s3
     sections: dict[str, Section] = {
-        "run": RunStep(name=name, log=settings.promote.log, s3=s3),
-        "fetch": FetchStep(remotes=settings.data.remotes, base_model=settings.base_model.reference, s3=s3),
+        "run": RunStep(name=name, log=settings.promote.log, keep_checkpoint=settings.promote.keep_checkpoint, s3=s3),
+        "fetch": FetchStep(remotes=settings.data.remotes, s3=s3),
         "validate": ValidateStep(name=name, data=data, limits=settings.validation, suite=suite),
         "tokenize": TokenizeStep(data=data, options=settings.tokenization),
         "finetune": FinetuneStep(

@@ -10,9 +10,17 @@ from components.base.settings.section import Fraction, Positive, Section
 
 
 class BaseModelSettings(Section):
-    """One reference: a folder (relative to the config file), s3://bucket/prefix, or package://module/path."""
+    """`reference`: a folder (relative to the config file), package://module/path, s3://bucket/prefix,
+    hf://org/name@revision, or mlflow://NAME/VERSION.
+
+    hf:// is the hub that HF_ENDPOINT names, huggingface.co without it; HF_TOKEN holds the token for models that are not
+    public. A branch, or no revision, is pinned to its commit when a run begins. mlflow:// is the checkpoint that a
+    registered version keeps. `warm_start` champion begins from that of the champion, and from `reference` where there
+    is no champion yet, or it keeps none.
+    """
 
     reference: str
+    warm_start: Literal["champion", "none"] = "none"
 
 
 Truncation = Literal["head", "tail", "head_tail", "chunk"]

@@ -137,12 +137,14 @@ def test_a_file_that_cannot_be_read_is_named(model: Path, monkeypatch: pytest.Mo
         ("", "is not a folder"),
         (
             "/no/such/folder",
-            "/no/such/folder is not a folder; use a folder, s3://bucket/prefix, or package://module/path",
+            "/no/such/folder is not a folder; use a folder, package://module/path, s3://",
         ),
         ("package://no_such_package/model", "no installed package 'no_such_package'"),
         ("package://json/model", "json/model is not a folder"),
         ("package:///model", "no installed package ''"),
-        ("hf://org/name@main", "hf://org/name@main is of a kind that is not supported; use a folder, s3://"),
+        ("gs://bucket/name", "gs://bucket/name is of a kind that is not supported; use a folder, package://"),
+        ("mlflow://tiny", "mlflow://tiny names no version of a model; write mlflow://NAME/VERSION"),
+        ("mlflow://tiny/latest", "names no version of a model"),
         ("s3:///prefix", "s3:///prefix names no bucket"),
     ],
 )

@@ -40,6 +40,10 @@ def test_the_default_config_is_valid() -> None:
         ({"quantization": {"candidates": ["int4", "float32"]}}, ["quantization.candidates.0", "'int8'", "'int4'"]),
         ({"gate": {"metric": "f1"}}, ["gate.metric", "'accuracy' or 'macro_f1'", "'f1'"]),
         ({"deploy": {"mode": "auto"}}, ["deploy.mode auto needs promote.mode auto"]),
+        (
+            {"base_model": {"reference": "a", "warm_start": "champion"}, "promote": {"keep_checkpoint": False}},
+            ["base_model.warm_start champion needs promote.keep_checkpoint true"],
+        ),
         ({"data": {"labels": ["a", "a"]}}, ["labels must differ"]),
         ({"data": {"labels": ["a", "b"], "columns": {"id": "text"}}}, ["columns must differ"]),
         ({"data": {"labels": ["a", "b"], "task": "tags"}}, ["data.task", "'token-tags'", "'tags'"]),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components.base import registry, tracking
+from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
 from components.base.mlflow_client import connect, mlflow
 from components.base.promotion_log import open_log
@@ -63,6 +63,18 @@ def test_a_run_is_opened_filled_and_closed(server: str, tmp_path: Path) -> None:
         {"epochs": "2"},
         1,
     )
+
+
+def test_the_checkpoint_of_a_version_is_kept_and_read(
+    server: str, register_version: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = RUN.model_copy(update={"name": "kept"})
+    version = register_version("job-1", run=run).version
+    kept = base_models.digest(str(tmp_path / "job-1" / "checkpoint" / "hf"))
+    assert registry.version_tags("kept", version)[registry.CHECKPOINT_DIGEST] == kept
+    (tmp_path / "copy").mkdir()
+    base_models.copy(f"mlflow://kept/{version}", kept, tmp_path / "copy")
+    assert tracking.list_files(tracking.the_run("kept", "job-1"), "nothing") == []
 
 
 def test_what_is_not_there_is_named(server: str) -> None:

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
 from dvc.repo import Repo
 
-from components.base import base_models
+from components.base import base_models, tracking
 from components.base.dvc_tree import object_key
 from components.base.errors import TextgateError
+from components.base.mlflow_client import connect
 from components.base.objects import FolderStore
 from components.base.settings import FetchStep
 from components.fetch.component import fetch as component
@@ -34,8 +36,8 @@ def base_model(tmp_path: Path) -> Path:
 
 
 def run(data_md5: str, remotes: list[str], base_model: Path, target: Path) -> None:
-    settings = FetchStep(remotes=remotes, base_model=str(base_model))
-    fetch(data_md5, base_models.digest(str(base_model)), settings, target / "tables", target / "base_model")
+    model = str(base_model), base_models.digest(str(base_model))
+    fetch(data_md5, *model, FetchStep(remotes=remotes), target / "tables", target / "base_model")
 
 
 def test_every_file_of_the_tree_and_the_model_arrives(tmp_path: Path, base_model: Path) -> None:
@@ -122,10 +124,28 @@ def test_what_is_no_hash_of_a_folder_is_refused(tmp_path: Path, base_model: Path
 
 def test_a_base_model_that_was_changed_is_refused(tmp_path: Path, base_model: Path) -> None:
     data_md5 = push(str(tmp_path / "remote"), FILES)
-    settings = FetchStep(remotes=[str(tmp_path / "remote")], base_model=str(base_model))
+    settings = FetchStep(remotes=[str(tmp_path / "remote")])
     with pytest.raises(TextgateError, match="was changed"):
-        fetch(data_md5, "0" * 64, settings, tmp_path / "tables", tmp_path / "base_model")
+        fetch(data_md5, str(base_model), "0" * 64, settings, tmp_path / "tables", tmp_path / "base_model")
     assert not (tmp_path / "base_model").exists()
+
+
+def test_the_checkpoint_of_a_version_comes_from_mlflow(
+    tmp_path: Path, workspace: Path, register_version: Callable[..., Any]
+) -> None:
+    register_version("job-1")
+    kept = tmp_path / "job-1" / "checkpoint" / "hf"
+    data_md5, settings = push(str(tmp_path / "remote"), FILES), FetchStep(remotes=[str(tmp_path / "remote")])
+    model, out = ("mlflow://tiny/1", base_models.digest(str(kept))), tmp_path / "out"
+    fetch(data_md5, *model, settings, out / "tables", out / "base_model")
+    assert contents(out / "base_model") == contents(kept)
+    run_id = tracking.the_run("tiny", "job-1")
+    tracking.log_files(run_id, {"checkpoint/config.json": write_model(tmp_path / "other") / "config.json"})
+    with pytest.raises(TextgateError, match="the base model mlflow://tiny/1 was changed since it was resolved"):
+        fetch(data_md5, *model, settings, out / "tables", out / "base_model")
+    connect()._tracking_client._get_artifact_repo(run_id).delete_artifacts("checkpoint")
+    with pytest.raises(TextgateError, match=r"the base model mlflow://tiny/1 has no config\.json, model\.safetensors"):
+        fetch(data_md5, *model, settings, out / "tables", out / "base_model")
 
 
 class Together(FolderStore):
@@ -219,10 +239,10 @@ def test_the_component_fetches_and_reports_a_failure_in_one_line(
     tmp_path: Path, base_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_md5 = push(str(tmp_path / "remote"), FILES)
-    settings = FetchStep(remotes=[str(tmp_path / "remote")], base_model=str(base_model)).model_dump_json()
+    settings = FetchStep(remotes=[str(tmp_path / "remote")]).model_dump_json()
     outputs = [SimpleNamespace(path=str(tmp_path / "out" / name)) for name in ("tables", "base_model")]
-    component.python_func(data_md5, base_models.digest(str(base_model)), settings, *outputs)
+    component.python_func(data_md5, str(base_model), base_models.digest(str(base_model)), settings, *outputs)
     assert contents(tmp_path / "out" / "tables") == FILES
     with pytest.raises(SystemExit):
-        component.python_func("nonsense", "", settings, *outputs)
+        component.python_func("nonsense", "", "", settings, *outputs)
     assert capsys.readouterr().err.startswith("textgate: fetch: 'nonsense' is not the hash of a DVC folder")

@@ -41,8 +41,8 @@ import sys
 from pathlib import Path
 from components.base.settings import FetchStep, from_json
 from components.fetch.fetch import fetch
-data_md5, digest, settings, folder = sys.argv[1:]
-fetch(data_md5, digest, from_json(FetchStep, settings), Path(folder, "tables"), Path(folder, "model"))
+data_md5, reference, digest, settings, folder = sys.argv[1:]
+fetch(data_md5, reference, digest, from_json(FetchStep, settings), Path(folder, "tables"), Path(folder, "model"))
 """
 
 
@@ -174,8 +174,9 @@ def test_two_fetches_at_once_into_one_place_both_end_well(
         open_store(f"{seaweed}/model").create(path.name, path.read_bytes())
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     reached = S3Settings(endpoint=seaweed_server.endpoint)
-    settings = FetchStep(remotes=[seaweed], base_model=f"{seaweed}/model", s3=reached).model_dump_json()
-    arguments = [data_md5, base_models.digest(str(model)), settings, str(tmp_path / "out")]
+    settings = FetchStep(remotes=[seaweed], s3=reached).model_dump_json()
+    model_reference = [f"{seaweed}/model", base_models.digest(str(model))]
+    arguments = [data_md5, *model_reference, settings, str(tmp_path / "out")]
     command = [sys.executable, "-c", FETCH, *arguments]
     fetches = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     assert [fetch.communicate(timeout=120)[1] for fetch in fetches] == ["", ""]
@@ -190,8 +191,8 @@ def test_an_interrupt_leaves_nothing(
 ) -> None:
     data_md5, model = push(seaweed, FILES), write_model(tmp_path / "model")
     with Proxy(seaweed_server.address, after=2 * MIB, cuts=1, hold=True) as proxy:
-        settings = FetchStep(remotes=[seaweed], base_model=str(model), s3=S3Settings(endpoint=proxy.endpoint))
-        arguments = [data_md5, base_models.digest(str(model)), settings.model_dump_json(), str(tmp_path / "out")]
+        settings = FetchStep(remotes=[seaweed], s3=S3Settings(endpoint=proxy.endpoint)).model_dump_json()
+        arguments = [data_md5, str(model), base_models.digest(str(model)), settings, str(tmp_path / "out")]
         process = subprocess.Popen([sys.executable, "-c", FETCH, *arguments], cwd=ROOT, stderr=subprocess.DEVNULL)
         assert proxy.held.wait(60)
         wait_until(lambda: leftovers(tmp_path / "out") != [])

@@ -9,17 +9,24 @@ from typing import Any
 
 import pytest
 
-from components.base import registry, tracking
+from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
 from components.base.files import read_json, write_json
 from components.base.mlflow_client import connect
-from components.base.settings import RunStep
+from components.base.settings import BaseModelSettings, RunStep
+from components.promote.promote import promote
 from components.register.component import register as component
 from components.register.register import register
+from components.resolve.resolve import resolve
 from serving import bundle as bundles
+from tests.mlflow_store import DATA_MD5
 
 RUN = RunStep(name="tiny")
 Register = Callable[..., Any]
+
+
+def parts(folder: Path) -> list[Path]:
+    return [folder / name for name in ("bundle", "checkpoint", "evaluation", "verdict")]
 
 
 def test_a_version_carries_its_evidence(workspace: Path, register_version: Register, tmp_path: Path) -> None:
@@ -69,7 +76,7 @@ def test_a_changed_bundle_is_refused(workspace: Path, register_version: Register
     folder = tmp_path / "job-1"
     (folder / "bundle" / "model.onnx").write_bytes(b"other")
     with pytest.raises(TextgateError, match=r"model\.onnx was changed"):
-        register(RUN, "job-1", folder / "bundle", folder / "evaluation", folder / "verdict", {})
+        register(RUN, "job-1", *parts(folder), {})
 
 
 def test_the_evaluation_of_another_bundle_is_refused(
@@ -81,10 +88,63 @@ def test_the_evaluation_of_another_bundle_is_refused(
     report["bundle"]["digest"] = "0" * 64
     write_json(folder / "evaluation" / "evaluation.json", report)
     with pytest.raises(TextgateError, match="the evaluation is of the bundle 000000000000, not of"):
-        register(RUN, "job-1", folder / "bundle", folder / "evaluation", folder / "verdict", {})
+        register(RUN, "job-1", *parts(folder), {})
+
+
+def test_a_version_keeps_the_checkpoint_that_its_bundle_was_made_from(
+    workspace: Path, register_version: Register, tmp_path: Path
+) -> None:
+    version = register_version("job-1").version
+    checkpoint = tmp_path / "job-1" / "checkpoint" / "hf"
+    tags, run_id = registry.version_tags("tiny", version), tracking.the_run("tiny", "job-1")
+    assert tags["textgate.checkpoint_digest"] == base_models.digest(str(checkpoint))
+    assert tags["textgate.checkpoint_run_id"] == run_id
+    assert tracking.list_files(run_id, "checkpoint") == [f"checkpoint/{name}" for name in base_models.REQUIRED]
+    base_models.copy(f"mlflow://tiny/{version}", tags["textgate.checkpoint_digest"], new(tmp_path / "copy"))
+    assert (tmp_path / "copy" / "model.safetensors").read_text() == "model.safetensors job-1"
+
+
+def test_a_version_keeps_one_checkpoint_however_often_it_is_registered(
+    workspace: Path, register_version: Register, tmp_path: Path
+) -> None:
+    version = register_version("job-1").version
+    register(RUN, "job-1", *parts(tmp_path / "job-1"), {})
+    register_version("job-2")
+    assert registry.version_tags("tiny", version)["textgate.checkpoint_run_id"] == tracking.find_run("tiny", "job-1")
+    assert tracking.list_files(tracking.the_run("tiny", "job-2"), "checkpoint") == []
+
+
+def test_a_version_without_a_checkpoint_gets_one_when_its_bundle_is_registered_again(
+    workspace: Path, register_version: Register
+) -> None:
+    version = register_version("job-1", run=RunStep(name="tiny", keep_checkpoint=False)).version
+    assert "textgate.checkpoint_digest" not in registry.version_tags("tiny", version)
+    assert tracking.list_files(tracking.the_run("tiny", "job-1"), "checkpoint") == []
+    with pytest.raises(TextgateError, match=r"version 1 of tiny keeps no checkpoint to begin from; .*keep_checkpoint"):
+        base_models.digest("mlflow://tiny/1")
+    assert register_version("job-2").version == version
+    assert registry.version_tags("tiny", version)["textgate.checkpoint_run_id"] == tracking.find_run("tiny", "job-2")
+    assert base_models.digest("mlflow://tiny/1") == registry.version_tags("tiny", version)["textgate.checkpoint_digest"]
+
+
+def test_a_version_names_what_its_training_began_from(
+    workspace: Path, register_version: Register, tmp_path: Path
+) -> None:
+    promote(RUN, register_version("job-1").version, "", why="first")
+    warm = BaseModelSettings(reference="/nowhere", warm_start="champion")
+    pinned = resolve(RUN, "job-2", DATA_MD5, warm, {})
+    version = register_version("job-2", temperature=3.0).version
+    tags = registry.version_tags("tiny", version)
+    assert tags["textgate.base_model"] == pinned.base_model == "mlflow://tiny/1"
+    assert tags["textgate.base_model_digest"] == pinned.base_model_digest
+
+
+def new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def test_the_component_gives_version_and_digest(workspace: Path, register_version: Register, tmp_path: Path) -> None:
     first = register_version("job-1")
-    artifacts = [SimpleNamespace(path=str(tmp_path / "job-1" / name)) for name in ("bundle", "evaluation", "verdict")]
+    artifacts = [SimpleNamespace(path=str(path)) for path in parts(tmp_path / "job-1")]
     assert component.python_func(RUN.model_dump_json(), "job-1", *artifacts, json.dumps({})) == first

@@ -11,10 +11,11 @@ from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
 from components.base.mlflow_client import connect
 from components.base.objects import open_store
-from components.base.settings import RunStep, S3Settings
+from components.base.settings import BaseModelSettings, RunStep, S3Settings
 from components.promote.promote import promote
 from components.resolve.component import resolve as component
 from components.resolve.resolve import Outputs, resolve
+from tests.hub import Hub, commit_of, one_commit, serving
 from tests.weed import Weed
 
 RUN = RunStep(name="tiny")
@@ -23,20 +24,24 @@ LINEAGE = {"git_commit": "c0ffee", "seed": "1"}
 
 
 @pytest.fixture
-def base_model(tmp_path: Path) -> str:
+def base_model(tmp_path: Path) -> BaseModelSettings:
     folder = tmp_path / "base"
     folder.mkdir()
     for name in base_models.REQUIRED:
         (folder / name).write_text(name)
-    return str(folder)
+    return BaseModelSettings(reference=str(folder))
 
 
-def test_without_a_champion_its_strings_are_empty(workspace: Path, base_model: str) -> None:
+def warm(base_model: BaseModelSettings) -> BaseModelSettings:
+    return base_model.model_copy(update={"warm_start": "champion"})
+
+
+def test_without_a_champion_its_strings_are_empty(workspace: Path, base_model: BaseModelSettings) -> None:
     outputs = resolve(RUN, "job-1", MD5, base_model, LINEAGE)
-    assert outputs == Outputs(MD5, base_models.digest(base_model), "", "")
+    assert outputs == Outputs(MD5, base_model.reference, base_models.digest(base_model.reference), "", "")
 
 
-def test_the_run_is_open_and_tagged(workspace: Path, base_model: str) -> None:
+def test_the_run_is_open_and_tagged(workspace: Path, base_model: BaseModelSettings) -> None:
     resolve(RUN, "job-1", MD5, base_model, LINEAGE)
     run = connect().get_run(tracking.the_run("tiny", "job-1"))
     assert run.info.status == "RUNNING"
@@ -46,13 +51,14 @@ def test_the_run_is_open_and_tagged(workspace: Path, base_model: str) -> None:
         "mlflow.source.git.commit": "c0ffee",
         "textgate.seed": "1",
         "textgate.data_md5": MD5,
-        "textgate.base_model_digest": base_models.digest(base_model),
+        "textgate.base_model": base_model.reference,
+        "textgate.base_model_digest": base_models.digest(base_model.reference),
     }
     assert run.data.tags.items() >= expected.items()
 
 
 def test_the_champion_is_the_head_of_the_log(
-    workspace: Path, base_model: str, register_version: Callable[..., Any]
+    workspace: Path, base_model: BaseModelSettings, register_version: Callable[..., Any]
 ) -> None:
     first, second = register_version("job-1"), register_version("job-2", temperature=3.0)
     promote(RUN, first.version, "", why="first")
@@ -63,7 +69,7 @@ def test_the_champion_is_the_head_of_the_log(
 
 
 def test_a_champion_that_mlflow_does_not_have_is_refused_before_training(
-    workspace: Path, base_model: str, register_version: Callable[..., Any]
+    workspace: Path, base_model: BaseModelSettings, register_version: Callable[..., Any]
 ) -> None:
     first = register_version("job-1")
     promote(RUN, first.version, "", why="first")
@@ -75,23 +81,73 @@ def test_a_champion_that_mlflow_does_not_have_is_refused_before_training(
         resolve(RUN, "job-2", MD5, base_model, LINEAGE)
 
 
-def test_a_refused_base_model_leaves_a_run_to_close(workspace: Path, base_model: str) -> None:
-    (Path(base_model) / "tokenizer.json").unlink()
+def test_a_refused_base_model_leaves_a_run_to_close(workspace: Path, base_model: BaseModelSettings) -> None:
+    (Path(base_model.reference) / "tokenizer.json").unlink()
     with pytest.raises(TextgateError, match=r"has no tokenizer\.json"):
         resolve(RUN, "job-1", MD5, base_model, LINEAGE)
     assert tracking.find_run("tiny", "job-1")
 
 
 def test_a_base_model_on_s3_is_reached_as_the_settings_say(
-    workspace: Path, base_model: str, seaweed: str, seaweed_server: Weed, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, base_model: BaseModelSettings, seaweed: str, seaweed_server: Weed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for path in Path(base_model).iterdir():
+    for path in Path(base_model.reference).iterdir():
         open_store(seaweed).create(path.name, path.read_bytes())
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    on_s3 = BaseModelSettings(reference=seaweed)
     run = RunStep(name="tiny", s3=S3Settings(endpoint=seaweed_server.endpoint))
-    assert resolve(run, "job-1", MD5, seaweed, LINEAGE).base_model_digest == base_models.digest(base_model)
+    assert resolve(run, "job-1", MD5, on_s3, LINEAGE).base_model_digest == base_models.digest(base_model.reference)
 
 
-def test_the_component_gives_four_strings(workspace: Path, base_model: str) -> None:
-    given = component.python_func(RUN.model_dump_json(), "job-1", MD5, base_model, json.dumps(LINEAGE))
-    assert given == (MD5, base_models.digest(base_model), "", "")
+def test_the_component_gives_five_strings(workspace: Path, base_model: BaseModelSettings) -> None:
+    given = component.python_func(
+        RUN.model_dump_json(), "job-1", MD5, base_model.model_dump_json(), json.dumps(LINEAGE)
+    )
+    assert given == (MD5, base_model.reference, base_models.digest(base_model.reference), "", "")
+
+
+def test_a_branch_of_a_hub_is_pinned_to_its_commit(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {name: name.encode() for name in base_models.REQUIRED}
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving(Hub({"org/name": one_commit(files)})) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        outputs = resolve(RUN, "job-1", MD5, BaseModelSettings(reference="hf://org/name"), LINEAGE)
+    assert outputs.base_model == f"hf://org/name@{commit_of(files)}"
+    assert tracking.run_tags(tracking.the_run("tiny", "job-1"))["textgate.base_model"] == outputs.base_model
+
+
+def test_warm_start_begins_from_the_checkpoint_of_the_champion(
+    workspace: Path, base_model: BaseModelSettings, register_version: Callable[..., Any], tmp_path: Path
+) -> None:
+    first = register_version("job-1")
+    register_version("job-2", temperature=3.0)
+    promote(RUN, first.version, "", why="first")
+    outputs = resolve(RUN, "job-3", MD5, warm(base_model), LINEAGE)
+    expected = base_models.digest(str(tmp_path / "job-1" / "checkpoint" / "hf"))
+    assert (outputs.base_model, outputs.base_model_digest) == ("mlflow://tiny/1", expected)
+    assert base_models.digest(outputs.base_model) == expected
+    tags = tracking.run_tags(tracking.the_run("tiny", "job-3"))
+    assert (tags["textgate.base_model"], tags["textgate.base_model_digest"]) == ("mlflow://tiny/1", expected)
+    assert resolve(RUN, "job-4", MD5, base_model, LINEAGE).base_model == base_model.reference
+
+
+@pytest.mark.parametrize(
+    ("champion", "why"), [(False, "there is no champion yet"), (True, "champion version 1 keeps no checkpoint")]
+)
+def test_warm_start_begins_from_the_reference_where_there_is_no_checkpoint(
+    workspace: Path,
+    base_model: BaseModelSettings,
+    register_version: Callable[..., Any],
+    capsys: pytest.CaptureFixture[str],
+    champion: bool,
+    why: str,
+) -> None:
+    if champion:
+        bare = RunStep(name="tiny", keep_checkpoint=False)
+        promote(RUN, register_version("job-1", run=bare).version, "", why="first")
+    outputs = resolve(RUN, "job-2", MD5, warm(base_model), LINEAGE)
+    assert (outputs.base_model, outputs.base_model_digest) == (
+        base_model.reference,
+        base_models.digest(base_model.reference),
+    )
+    assert f"{why}; training begins from {base_model.reference}" in capsys.readouterr().out

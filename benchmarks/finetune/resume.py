@@ -13,7 +13,7 @@ from benchmarks.finetune.prepared import TRAINING, base_model, encode, read
 from benchmarks.harness import Figure
 from benchmarks.public_data import Absent
 from components.base.files import sha256_file
-from components.base.settings import CheckpointSettings, TrainingSettings
+from components.base.settings import CheckpointSettings, FinetuneStep, TrainingSettings
 
 TIMES, ROWS = 10, 480
 SETTINGS = TrainingSettings(epochs=2, max_train_rows=ROWS, max_validation_rows=100)
@@ -51,7 +51,8 @@ def _killed(encoded: Path, folder: Path, number: int, lasted: float) -> str:
 
 
 def _start(encoded: Path, settings: TrainingSettings, target: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", TRAINING, str(encoded), str(base_model()), settings.model_dump_json(), str(target)]
+    step = FinetuneStep(training=settings)
+    command = [sys.executable, "-c", TRAINING, str(encoded), str(base_model()), step.model_dump_json(), str(target)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
@@ -213,9 +213,7 @@ class _StorageHandler(_Handler):
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
-        if self.state.cuts:
-            self.state.cuts -= 1
-            self.wfile.write(content[start : start + self.state.cut])
-            self.close_connection = True
-        else:
-            self.wfile.write(content[start:])
+        taken, self.state.cuts = self.state.cuts > 0, max(self.state.cuts - 1, 0)
+        with suppress(OSError):  # a client may leave before the end
+            self.wfile.write(content[start : start + self.state.cut] if taken else content[start:])
+        self.close_connection = taken

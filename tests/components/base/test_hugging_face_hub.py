@@ -162,6 +162,13 @@ def test_what_is_not_there_is_named(hub: Hub, monkeypatch: pytest.MonkeyPatch) -
     assert refusal("hf://org/nothing").startswith(f"{absent}the token in HF_TOKEN, of an account that may read it")
 
 
+def test_a_file_that_is_not_there_is_not_found(hub: Hub) -> None:
+    store = hugging_face_hub.HuggingFaceHub(MAIN)
+    assert not store.exists("vocab.json")
+    with pytest.raises(FileNotFoundError, match=f"there is no /org/name/resolve/{COMMIT}/vocab.json at 127"):
+        next(store.chunks("vocab.json"))
+
+
 def test_who_may_not_read_is_told_so(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.models["org/name"] = one_commit(FILES, gated=True, allowed=frozenset({"mine"}))
     said = "gives org/name to those only who accepted its terms; accept them on its page, and use "

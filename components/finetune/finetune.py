@@ -18,9 +18,13 @@ from components.base.objects import open_store
 from components.base.settings import FinetuneStep
 from components.base.signals import noting_stop
 from components.finetune.checkpoints import Checkpoints, State
-from components.finetune.networks import EncoderNetwork, Network
+from components.finetune.cost import Cost
+from components.finetune.linear import network as linear
+from components.finetune.linear.model import fit
+from components.finetune.networks import Network, build_network
 from components.finetune.onnx_export import check_onnx
 from components.finetune.rows import Rows, read_rows
+from components.finetune.scores import scores
 from components.finetune.train import Trainer, prepare
 
 LIBRARIES = ("tensorflow", "keras", "keras-hub", "numpy")
@@ -29,7 +33,7 @@ WRITTEN_TIMES, BESIDE = 3, 32 << 20
 
 
 def finetune(encoded: Path, base_model: Path, settings: FinetuneStep, checkpoint: Path) -> None:
-    """Writes `model.weights.h5`, `hf/`, `model.onnx` and `training.json` into `checkpoint`.
+    """Writes `hf/`, `model.onnx`, `training.json` and, but for a linear model, `model.weights.h5` into `checkpoint`.
 
     Raises TextgateError for an empty split, an unreadable base model, a loss that stopped being finite, a batch that
     memory does not hold, or a saved state of another training, and SystemExit when told to stop.
@@ -40,8 +44,13 @@ def finetune(encoded: Path, base_model: Path, settings: FinetuneStep, checkpoint
     labels = read_json(encoded / "labels.json")
     train = read_rows(encoded / "train.arrow", len(labels), training.max_train_rows)
     validation = read_rows(encoded / "validation.arrow", len(labels), training.max_validation_rows)
+    if settings.model.architecture == "linear":
+        _finetune_linear(base_model, settings, labels, (train, validation), checkpoint)
+        return
+    print("::progress:: fitting the linear model to compare with", flush=True)
+    floor = linear.floor(base_model, labels, train, validation, training.seed)
     with devices.scope():
-        network = EncoderNetwork(base_model, labels, (train, validation), settings.model, training)
+        network = build_network(base_model, labels, (train, validation), settings.model, training)
     checkpoints = _checkpoints(encoded, base_model, settings)
     with noting_stop() as stopped:
         trainer = Trainer(network.trained, training, labels, network.pad, devices, checkpoints, stopped)
@@ -49,11 +58,34 @@ def finetune(encoded: Path, base_model: Path, settings: FinetuneStep, checkpoint
         print(f"::progress:: {trainer.cost.line()}", flush=True)
         with _writable(checkpoint), new_folder(checkpoint) as folder:
             reserve(folder, WRITTEN_TIMES * sum(value.nbytes for value in network.model.get_weights()) + BESIDE)
-            report = _write(network, trainer, folder)
-            report |= _report(settings, trained, trainer, train, validation) | network.notes
+            report = _write(network, trainer, folder) | network.notes | {"floor": floor, "xla": trainer.xla}
+            report |= _report(settings, trained, trainer.cost, train, validation)
             write_json(folder / "training.json", {**report, "seconds": time.monotonic() - started})
         if checkpoints:
             checkpoints.remove()
+
+
+def _finetune_linear(
+    base_model: Path, settings: FinetuneStep, labels: list[str], splits: tuple[Rows, Rows], checkpoint: Path
+) -> None:
+    """Nothing of it takes epochs: the whole is reported as one."""
+    started, cost = time.monotonic(), Cost()
+    train, validation = splits
+    print("::progress:: fitting the linear model", flush=True)
+    model = fit(train, len(labels), linear.vocabulary(base_model), settings.training.seed)
+    found = {
+        f"validation_{name}": value for name, value in scores(model.logits(validation), validation, labels).items()
+    }
+    print(f"::progress:: fitted in {time.monotonic() - started:.0f} s", flush=True)
+    epoch = {"epoch": 1.0, **found, "seconds": time.monotonic() - started}
+    with _writable(checkpoint), new_folder(checkpoint) as folder:
+        linear.write(model, labels, base_model, folder)
+        sample, training = validation.first(128), settings.training
+        difference = check_onnx(folder / "model.onnx", sample, model.logits(sample), training.bucket_lengths, 0)
+        report = _report(settings, State(epochs=[epoch], best_epoch=1), cost, train, validation)
+        floor = {"rows": len(train), **found, "seconds": epoch["seconds"]}
+        report |= {"onnx_max_difference": difference, "floor": floor}
+        write_json(folder / "training.json", {**report, "seconds": time.monotonic() - started})
 
 
 @contextmanager
@@ -107,17 +139,16 @@ def _float32_logits(network: Network, trainer: Trainer, folder: Path, sample: Ro
     return Trainer(model, settings, trainer.labels, trainer.pad, trainer.devices).logits(sample)
 
 
-def _report(settings: FinetuneStep, trained: State, trainer: Trainer, train: Rows, validation: Rows) -> dict[str, Any]:
+def _report(settings: FinetuneStep, trained: State, cost: Cost, train: Rows, validation: Rows) -> dict[str, Any]:
     parameters = _parameters(settings)
     return {
         "parameters": parameters["training"] | {"batch_size": trained.batch_size},
         "model": parameters["model"],
-        "xla": trainer.xla,
         "epochs": trained.epochs,
         "best_epoch": trained.best_epoch,
         "steps": {"columns": ["update", "loss", "gradient_norm", "learning_rate"], "rows": trained.steps},
         "resumed": trained.resumed,
         "rows": {"train": train.texts, "validation": validation.texts},
-        "cost": trainer.cost.report(),
+        "cost": cost.report(),
         "versions": {name: version(name) for name in LIBRARIES},
     }

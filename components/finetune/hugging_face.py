@@ -82,6 +82,10 @@ def write_checkpoint(
         config[POOLING_KEY] = "mean"
     config.update({key: "float32" for key in ("dtype", "torch_dtype") if key in config})
     write_json(folder / "config.json", config)
+    copy_tokenizer(base_model, folder)
+
+
+def copy_tokenizer(base_model: Path, folder: Path) -> None:
     for name in TOKENIZER_FILES:
         if (base_model / name).exists():
             shutil.copyfile(base_model / name, folder / name)

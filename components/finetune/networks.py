@@ -17,6 +17,7 @@ from components.finetune.head import keep_head, probe_head
 from components.finetune.hugging_face import standard_tensors, write_checkpoint
 from components.finetune.onnx_export import write_onnx
 from components.finetune.rows import Rows
+from components.finetune.scratch.network import ScratchNetwork
 from components.finetune.trained_parts import choose_trained
 
 
@@ -36,6 +37,18 @@ class Network(Protocol):
 
     def reread(self, folder: Path) -> keras.Model:
         """The model again, float32, from the `hf/` that was written."""
+
+
+def build_network(
+    base_model: Path,
+    labels: list[str],
+    splits: tuple[Rows, Rows],
+    chosen: ModelSettings,
+    settings: TrainingSettings,
+) -> Network:
+    """Raises TextgateError as the network does."""
+    kind = EncoderNetwork if chosen.architecture == "encoder" else ScratchNetwork
+    return kind(base_model, labels, splits, chosen, settings)
 
 
 class EncoderNetwork:

@@ -49,9 +49,20 @@ def write_onnx(
     elif not tags:
         features, name = _head_features(graph, hidden, family), family.head.logits
     graph.add("Identity", [graph.dense(features, name)], "logits")
-    axes = ["batch", "length"]
     inputs = ["input_ids", "attention_mask", *(["token_type_ids"] if typed else [])]
-    shape = [*(axes if tags else axes[:1]), tensors[f"{name}.bias"].shape[0]]
+    save_graph(graph, inputs, tensors[f"{name}.bias"].shape[0], path, tags=tags)
+
+
+def add_logits(graph: Graph, features: str) -> None:
+    """`features` by the tensors logits.kernel, [features, labels], and logits.bias."""
+    product = graph.add("MatMul", [features, graph.weight("logits.kernel")], "logits.product")
+    graph.add("Add", [product, graph.weight("logits.bias")], "logits")
+
+
+def save_graph(graph: Graph, inputs: Sequence[str], labels: int, path: Path, *, tags: bool) -> None:
+    """A checked model of `inputs`, int64 [batch, length], whose output is the node `logits`: see `write_onnx`."""
+    axes = ["batch", "length"]
+    shape: list[str | int] = [*(axes if tags else axes[:1]), labels]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,

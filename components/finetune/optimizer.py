@@ -142,8 +142,10 @@ class Optimizer:
 
 def rate_scales(model: keras.Model, decay: float) -> dict[str, float]:
     """By a variable's path: 1 for the head, `decay` once for each layer from the last down, once more for what is below
-    the first. ALBERT's layers of one group count as one."""
+    the first. ALBERT's layers of one group count as one. Without an encoder all have 1."""
     depth = {id(variable): 0 for variable in model.trainable_variables}
+    if not hasattr(model, "backbone"):
+        return {variable.path: 1.0 for variable in model.trainable_variables}
     layers = model.backbone.transformer_layers
     inside = {id(variable) for variable in model.backbone.variables}
     pooler = getattr(model.backbone, "pooled_dense", None)

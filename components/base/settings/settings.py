@@ -52,6 +52,13 @@ class Settings(Section):
                 f"tokenization.truncation {self.tokenization.truncation} is not for the task {self.data.task};"
                 " use head or tail"
             )
+        training = self.training
+        of_encoders = training.frozen_layers or training.layer_decay != 1 or training.embeddings == "frozen"
+        if self.model.architecture != "encoder" and of_encoders:
+            raise ValueError(
+                "training.frozen_layers, training.layer_decay and frozen training.embeddings are for the architecture"
+                f" encoder, not for {self.model.architecture}"
+            )
         if self.model.lora_rank and (self.training.frozen_layers or self.training.embeddings == "frozen"):
             raise ValueError(
                 "model.lora_rank freezes the encoder's own weights by itself; leave training.frozen_layers at 0 and"

@@ -87,11 +87,11 @@ def _fit_tags(rows: Rows, labels: int, vocabulary: int, seed: int) -> LinearMode
 
 
 def _regression(features: Any, targets: np.ndarray, labels: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [features, labels] and bias [labels], float32; a label without a row gets what no row is likely to have."""
+    """Weights [features, labels] and bias [labels], float32; a label without a row is never the likeliest."""
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=ITERATIONS, tol=TOLERANCE, random_state=seed)
     weights, bias = np.zeros((features.shape[1], labels)), np.full(labels, -10.0)
     if targets.ndim == 2:
-        for label, one in enumerate(OneVsRestClassifier(model).fit(features, targets).estimators_):
+        for label, one in enumerate(OneVsRestClassifier(model).fit(features, targets.astype(np.int32)).estimators_):
             if hasattr(one, "coef_"):
                 weights[:, label], bias[label] = one.coef_[0], one.intercept_[0]
             elif targets[:, label].all():

@@ -1,0 +1,1 @@
+"""Networks that begin without pretraining, over the base model's tokenizer."""

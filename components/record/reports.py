@@ -49,10 +49,15 @@ def encoded(folder: Path) -> Contents:
 def training(folder: Path) -> Contents:
     report = read_json(folder / "training.json")
     contents = Contents(files={"training/training.json": folder / "training.json"})
-    contents.params = _flattened("training", report["parameters"]) | _flattened("training.rows", report["rows"])
+    contents.params = {
+        **_flattened("training", report["parameters"]),
+        **_flattened("training.rows", report["rows"]),
+        **_flattened("model", report["model"]),
+    }
     for epoch in report["epochs"]:
         contents.metrics += _points("training", {**epoch, "epoch": None}, epoch["epoch"])
     contents.metrics += _points("training", {"best_epoch": report["best_epoch"], "total_seconds": report["seconds"]})
+    contents.metrics += _points("floor", report["floor"]) + _points("cost", report["cost"])
     return contents
 
 

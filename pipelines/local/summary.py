@@ -33,6 +33,8 @@ def show(run: Run, settings: Settings, answers: Table | None = None, options: st
     console.print("  ".join(_step(run, step.name) for step in run.steps))
     if evaluation := run.report("evaluate", "evaluation", "evaluation.json"):
         console.print(_metrics(run, evaluation))
+    if training := run.report("finetune", "checkpoint", "training.json"):
+        console.print(_beside_floor(training))
     if verdict := run.report("gate", "verdict", "verdict.json"):
         console.print(_rules(verdict))
     for failure in (run.report("validate", "report", "validation.json") or {}).get("failures", []):
@@ -79,6 +81,14 @@ def _metrics(run: Run, evaluation: dict[str, Any]) -> Table:
     if champion := evaluation["champion"]:
         table.add_row(f"champion version {champion['version']}", *_scores(champion), "")
     return table
+
+
+def _beside_floor(training: dict[str, Any]) -> str:
+    """The epoch that was kept, and the TF-IDF linear model that every training is compared with."""
+    best, floor = training["epochs"][training["best_epoch"] - 1], training["floor"]
+    named = {"validation_accuracy": "accuracy", "validation_macro_f1": "macro F1"}
+    found = ", ".join(f"{name} {best[key]:.4f} (linear model {floor[key]:.4f})" for key, name in named.items())
+    return f"[bold]on validation[/] {found}"
 
 
 def _scores(part: dict[str, Any]) -> list[str]:

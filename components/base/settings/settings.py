@@ -52,22 +52,28 @@ class Settings(Section):
                 f"tokenization.truncation {self.tokenization.truncation} is not for the task {self.data.task};"
                 " use head or tail"
             )
-        training = self.training
-        of_encoders = training.frozen_layers or training.layer_decay != 1 or training.embeddings == "frozen"
-        if self.model.architecture != "encoder" and of_encoders:
-            raise ValueError(
-                "training.frozen_layers, training.layer_decay and frozen training.embeddings are for the architecture"
-                f" encoder, not for {self.model.architecture}"
-            )
-        if self.model.lora_rank and (self.training.frozen_layers or self.training.embeddings == "frozen"):
-            raise ValueError(
-                "model.lora_rank freezes the encoder's own weights by itself; leave training.frozen_layers at 0 and"
-                " training.embeddings at rows"
-            )
         if self.deploy.mode == "auto" and self.promote.mode == "manual":
             raise ValueError("deploy.mode auto needs promote.mode auto: only a champion is deployed")
         if self.base_model.warm_start == "champion" and not self.promote.keep_checkpoint:
             raise ValueError(
                 "base_model.warm_start champion needs promote.keep_checkpoint true: it begins from what is kept"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def parts_of_an_encoder_need_one(self) -> Self:
+        training, architecture = self.training, self.model.architecture
+        frozen = training.frozen_layers or training.embeddings == "frozen"
+        if architecture != "encoder" and (frozen or training.layer_decay != 1):
+            raise ValueError(
+                "training.frozen_layers, training.layer_decay and frozen training.embeddings are for the architecture"
+                f" encoder, not for {architecture}"
+            )
+        if architecture != "encoder" and self.base_model.warm_start != "none":
+            raise ValueError(f"base_model.warm_start is for the architecture encoder, not for {architecture}")
+        if self.model.lora_rank and frozen:
+            raise ValueError(
+                "model.lora_rank freezes the encoder's own weights by itself; leave training.frozen_layers at 0 and"
+                " training.embeddings at rows"
             )
         return self

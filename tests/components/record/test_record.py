@@ -46,6 +46,9 @@ def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) ->
         "epochs": history,
         "best_epoch": 2,
         "rows": {"train": 30, "validation": 10},
+        "model": {"architecture": "encoder", "lora_rank": 0},
+        "floor": {"rows": 30, "validation_accuracy": 0.6},
+        "cost": {"samples_per_second": 60.0},
         "seconds": 5.0,
     }
     write_json(root / "checkpoint" / "training.json", training)
@@ -110,6 +113,8 @@ def test_a_registered_run_shows_every_report(folders: Folders) -> None:
         "data/train/rows": 30,
         "tokens/train/mean_tokens": 9.5,
         "training/best_epoch": 2,
+        "floor/validation_accuracy": 0.6,
+        "cost/samples_per_second": 60.0,
         "quantization/int8/within_limits": 1,
         "gate/failed_rules": 0,
     }

@@ -153,12 +153,9 @@ def infer_response(request: InferRequest, model: ServedModel, probabilities: Pro
 
 
 def _tensor(output: Output, values: Any) -> dict[str, Any]:
-    if output.structured:
-        shape, data = [len(values)], [dump(value).decode() for value in values]
-    else:
-        array = np.asarray(values)
-        shape, data = list(array.shape), array.ravel() if output.datatype == "FP32" else array.ravel().tolist()
-    return {"name": output.name, "datatype": output.datatype, "shape": shape, "data": data}
+    array = np.array([dump(value).decode() for value in values], object) if output.structured else np.asarray(values)
+    data = array.ravel() if output.datatype == "FP32" else array.ravel().tolist()
+    return {"name": output.name, "datatype": output.datatype, "shape": list(array.shape), "data": data}
 
 
 def model_metadata(model: ServedModel, refused: Refusal | None) -> bytes:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from components.base.settings import EvaluationSettings, GateSettings
+from components.base.targets.labels import LabelTargets
 from components.evaluate.metrics import compare, score
 from components.gate.rules import verdict
 
@@ -24,15 +25,16 @@ def predictions(truth: np.ndarray, wrong: float, seed: int) -> np.ndarray:
 
 def evaluation(truth: np.ndarray, mine: np.ndarray, theirs: np.ndarray | None, digest: str = "mine") -> dict[str, Any]:
     champion = None
+    targets = LabelTargets([""] * len(truth), truth, LABELS)
     if theirs is not None:
-        comparison = compare(truth, mine, theirs, 3, OPTIONS)
+        comparison = compare(targets, mine, theirs, OPTIONS)
         champion = {
             "version": "7",
             "digest": "theirs",
             "comparison": comparison,
-            **score(truth, theirs, LABELS, OPTIONS),
+            **score(targets, theirs, OPTIONS),
         }
-    scored = {"digest": digest, **score(truth, mine, LABELS, OPTIONS)}
+    scored = {"digest": digest, **score(targets, mine, OPTIONS)}
     return {"bundle": scored, "agreement_with_float": 1.0, "champion": champion}
 
 

@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 
 from components.base.settings import QuantizationSettings
+from components.base.targets.labels import LabelTargets
 from components.quantize.calibration import fit_temperature
 from components.quantize.candidates import choose, compare, judge
 
 LIMITS = QuantizationSettings(min_agreement=0.98, max_accuracy_drop=0.01)
+
+
+def right(truth: np.ndarray) -> LabelTargets:
+    return LabelTargets([""] * len(truth), truth, ["a", "b", "c"])
 
 
 def logits_with(wrong: int) -> tuple[np.ndarray, np.ndarray]:
@@ -22,10 +27,10 @@ def test_int8_is_taken_only_within_the_limits(wrong: int, within: bool) -> None:
     reference, truth = logits_with(0)
     logits, _ = logits_with(wrong)
     figures = {
-        "float32": {**compare(reference, reference, truth, 900), "within_limits": True, "why": ""},
-        "int8": compare(logits, reference, truth, 300),
+        "float32": {**compare(right(truth), reference, reference, 900), "within_limits": True, "why": ""},
+        "int8": compare(right(truth), logits, reference, 300),
     }
-    why = judge(figures["int8"], LIMITS)
+    why = judge(figures["int8"], "accuracy", LIMITS)
     figures["int8"] |= {"within_limits": not why, "why": why}
     chosen, reason = choose(figures)
     assert chosen == ("int8" if within else "float32")
@@ -44,15 +49,15 @@ def test_temperature_undoes_overconfidence() -> None:
 def test_other_answers_are_refused_even_where_no_accuracy_is_lost() -> None:
     truth = np.zeros(100, dtype=int)
     reference, logits = np.eye(3)[np.ones(100, dtype=int)], np.eye(3)[np.full(100, 2)]
-    figures = compare(logits, reference, truth, 300)
+    figures = compare(right(truth), logits, reference, 300)
     assert figures["accuracy_drop"] == 0
-    assert "agrees with float on 0.0000" in judge(figures, LIMITS)
-    assert judge(compare(reference, reference, truth, 300), LIMITS) == ""
+    assert "agrees with float on 0.0000" in judge(figures, "accuracy", LIMITS)
+    assert judge(compare(right(truth), reference, reference, 300), "accuracy", LIMITS) == ""
 
 
 def test_lost_accuracy_is_refused_even_where_most_answers_agree() -> None:
     reference, truth = logits_with(0)
     logits, _ = logits_with(2)
     assert "loses 0.0200 accuracy" in judge(
-        compare(logits, reference, truth, 300), LIMITS.model_copy(update={"min_agreement": 0.5})
+        compare(right(truth), logits, reference, 300), "accuracy", LIMITS.model_copy(update={"min_agreement": 0.5})
     )

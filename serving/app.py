@@ -104,8 +104,9 @@ def create_app(slot: Slot, limits: Limits, follow: Callable[[], Awaitable[None]]
 
 
 def _answer(model: ServedModel, body: bytes, limits: Limits) -> bytes:
-    request = parse_infer(body, len(model.predictor.labels), limits)
-    return infer_response(request, model, model.predictor.probabilities(request.texts))
+    predictor = model.predictor
+    request = parse_infer(body, predictor.task, len(predictor.labels), limits)
+    return infer_response(request, model, predictor.probabilities(predictor.task.read(request.columns)))
 
 
 async def _body(request: Request, most: int) -> bytes:

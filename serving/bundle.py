@@ -1,8 +1,8 @@
 """The bundle: the one folder that is evaluated, gated, registered and served, and the manifest that seals it.
 
-Beside bundle.json lie model.onnx (inputs input_ids, attention_mask int64 [batch, length]; output logits float32
-[batch, labels]), tokenizer.json, canary.json ([{"text", "label"}]), profile.json (of the
-training data, hashed: what drift is measured against) and README.md.
+Beside bundle.json lie model.onnx (inputs input_ids, attention_mask and, of pairs, token_type_ids, int64 [batch,
+length]; output logits float32 [batch, labels], of tags [batch, length, labels]), tokenizer.json, canary.json (see
+read_canary), profile.json (of the training data, hashed: what drift is measured against) and README.md.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from components.base.errors import TextgateError
 from components.base.files import files_below, read_json, sha256_file, write_json
 from components.base.truncation import POLICIES, Truncation
+from serving.tasks import TASKS
+from serving.tasks.task import Decider, Task
 
 # Format 1 knew one way to cut a long text, "right", which is the policy head.
 FORMAT = 2
@@ -46,7 +48,8 @@ BESIDE = {
 class Manifest:
     """`truncation` holds the policy and its parameters (components/base/truncation.py), of `max_length` tokens.
 
-    `files` maps names relative to the folder to sha256; `temperature` divides the logits before the softmax.
+    `files` maps names relative to the folder to sha256; `temperature` and `thresholds` are those of Decider. Where a
+    task needs no thresholds, bundle.json has none.
     """
 
     format: int
@@ -59,6 +62,12 @@ class Manifest:
     precision: str
     files: dict[str, str]
     versions: dict[str, str]
+    thresholds: list[float] = field(default_factory=list)
+
+    @property
+    def decider(self) -> Decider:
+        """How logits become answers."""
+        return Decider(self.labels, self.temperature, self.thresholds)
 
     @property
     def cut(self) -> Truncation:
@@ -76,6 +85,7 @@ def write_manifest(
     temperature: float,
     precision: str,
     versions: Mapping[str, str],
+    thresholds: Sequence[float] = (),
 ) -> Manifest:
     """Seals `folder`: hashes the files in it and writes bundle.json, the same bytes for the same content.
 
@@ -93,9 +103,13 @@ def write_manifest(
         precision=precision,
         files={name: sha256_file(folder / name) for name in names},
         versions=dict(versions),
+        thresholds=[float(threshold) for threshold in thresholds],
     )
-    _parse(asdict(manifest), folder)
-    write_json(folder / MANIFEST, asdict(manifest))
+    value = asdict(manifest)
+    if not manifest.thresholds:
+        del value["thresholds"]
+    _parse(value, folder)
+    write_json(folder / MANIFEST, value)
     return manifest
 
 
@@ -131,15 +145,28 @@ def digest(folder: Path) -> str:
         raise TextgateError(f"{folder / MANIFEST} does not exist or cannot be read") from None
 
 
-def read_canary(folder: Path) -> list[tuple[str, str]]:
-    """The stored examples as (text, expected label). Raises TextgateError when there are none or they are malformed."""
+def read_canary(folder: Path) -> list[dict[str, Any]]:
+    """The stored examples: of each the task's inputs and, as `label`, `labels` or `entities`, the right answer.
+
+    An entity is {"label", "text", "start", "end"}. Raises TextgateError when there are none or they are malformed.
+    """
+    task = TASKS[load_manifest(folder).task]
+    keys = [*task.inputs, task.outputs[0].name]
     examples = read_json(folder / CANARY)
     if not isinstance(examples, list) or not examples:
         raise TextgateError(f"{folder / CANARY} must hold a list of at least one example")
     for example in examples:
-        if not isinstance(example, dict) or not all(_is_text(example.get(key)) for key in ("text", "label")):
-            raise TextgateError(f'{folder / CANARY}: an example must be {{"text": ..., "label": ...}}, got {example!r}')
-    return [(example["text"], example["label"]) for example in examples]
+        if not _is_example(example, task):
+            form = ", ".join(f'"{key}": ...' for key in keys)
+            raise TextgateError(f"{folder / CANARY}: an example must be {{{form}}}, got {example!r}")
+    return [{key: example[key] for key in keys} for example in examples]
+
+
+def _is_example(value: Any, task: Task) -> bool:
+    if not isinstance(value, dict) or not all(_is_text(value.get(name)) for name in task.inputs):
+        return False
+    right, output = value.get(task.outputs[0].name), task.outputs[0]
+    return isinstance(right, list) if output.structured else _is_text(right)
 
 
 def _is_text(value: Any) -> bool:
@@ -169,6 +196,12 @@ def _are_labels(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value) >= 2
 
 
+def _are_thresholds(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= 1 for number in value
+    )
+
+
 def _are_versions(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(version, str) for version in value.values())
 
@@ -189,7 +222,7 @@ def _is_sha256(value: Any) -> bool:
 ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "format": (_is_count, "a whole number from 1"),
     "name": (_is_text, "a name"),
-    "task": (lambda value: value == "single-label", '"single-label"'),
+    "task": (lambda value: isinstance(value, str) and value in TASKS, f"one of {', '.join(TASKS)}"),
     "labels": (_are_labels, "a list of two or more different labels"),
     "max_length": (_is_count, "a number of tokens from 1"),
     "truncation": (_is_truncation, f"an object with the policy ({', '.join(POLICIES)}) and its parameters"),
@@ -197,6 +230,7 @@ ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "precision": (lambda value: value in ("float32", "int8"), '"float32" or "int8"'),
     "files": (_are_files, "relative file names, each with its sha256"),
     "versions": (_are_versions, "names of libraries, each with its version"),
+    "thresholds": (_are_thresholds, "a list of probabilities"),
 }
 
 
@@ -213,12 +247,15 @@ def _parse(value: Any, folder: Path) -> Manifest:
         value = {**value, "truncation": Truncation("head").parameters}
     if unknown := sorted(set(value) - set(ALLOWED)):
         raise TextgateError(f"{where} has the unknown key {unknown[0]}")
-    for field in fields(Manifest):
-        allowed, description = ALLOWED[field.name]
-        if field.name not in value:
-            raise TextgateError(f"{where} lacks the key {field.name}")
-        if not allowed(value[field.name]):
-            raise TextgateError(f"{where}: {field.name} must be {description}, got {value[field.name]!r}")
+    for key in fields(Manifest):
+        allowed, description = ALLOWED[key.name]
+        if key.name not in value and key.default_factory is MISSING:
+            raise TextgateError(f"{where} lacks the key {key.name}")
+        if key.name in value and not allowed(value[key.name]):
+            raise TextgateError(f"{where}: {key.name} must be {description}, got {value[key.name]!r}")
+    found = len(value.get("thresholds", []))
+    if found != (needed := len(TASKS[value["task"]].thresholds(value["labels"]))):
+        raise TextgateError(f"{where}: thresholds has {found} values; the task {value['task']} needs {needed}")
     for name in REQUIRED:
         if name not in value["files"]:
             raise TextgateError(f"{where} does not list {name}; a bundle must have it")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -12,14 +14,31 @@ import httpx
 from components.base.errors import TextgateError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# A text for each of a model's inputs.
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a server says of its model: the names of what it reads and answers, and its labels."""
+
+    name: str
+    inputs: list[str]
+    outputs: list[str]
+    labels: list[str]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """`ranking` holds (label, probability) from the likeliest down."""
+    """`texts` are those that were asked about, by the model's inputs.
 
-    text: str
+    `ranking` holds (label, probability) from the likeliest down: the best k, or those that a model of several labels
+    gives; `entities` what a model of tags finds.
+    """
+
+    texts: dict[str, str]
     ranking: list[tuple[str, float]]
+    entities: list[dict[str, Any]]
     version: str
 
 
@@ -28,25 +47,49 @@ def http_client(url: str, timeout_s: float) -> httpx.Client:
     return httpx.Client(base_url=url, timeout=timeout_s, trust_env=urlsplit(url).hostname not in LOOPBACK)
 
 
+def model_path(name: str) -> str:
+    return f"/v2/models/{quote(name, safe='')}"
+
+
 def infer_path(name: str) -> str:
-    return f"/v2/models/{quote(name, safe='')}/infer"
+    return f"{model_path(name)}/infer"
 
 
-def infer_body(texts: Sequence[str], top_k: int = 1) -> dict[str, Any]:
-    tensor = {"name": "text", "shape": [len(texts)], "datatype": "BYTES", "data": list(texts)}
-    outputs = [{"name": "label"}, {"name": "probability"}]
-    return {"inputs": [tensor], "parameters": {"top_k": top_k}, "outputs": outputs}
+def describe(metadata: dict[str, Any]) -> Description:
+    """Reads the answer to model_path."""
+    inputs, outputs = ([tensor["name"] for tensor in metadata[side]] for side in ("inputs", "outputs"))
+    return Description(metadata["name"], inputs, outputs, metadata["parameters"]["labels"])
 
 
-def predictions(texts: Sequence[str], answer: dict[str, Any]) -> list[Prediction]:
-    """Reads the answer to infer_body."""
-    label, probability = answer["outputs"]
-    rank = label["shape"][1]
-    pairs = list(zip(label["data"], probability["data"], strict=True))
-    return [
-        Prediction(text, pairs[index * rank : (index + 1) * rank], answer["model_version"])
-        for index, text in enumerate(texts)
+def infer_body(model: Description, rows: Sequence[Row], top_k: int = 1) -> dict[str, Any]:
+    inputs = [
+        {"name": name, "shape": [len(rows)], "datatype": "BYTES", "data": list(data)}
+        for name, data in zip(model.inputs, zip(*rows, strict=True), strict=True)
     ]
+    ranked = "label" in model.outputs
+    outputs = ["label", "probability"] if ranked else model.outputs
+    parameters = {"top_k": top_k} if ranked or top_k > 1 else {}
+    return {"inputs": inputs, "parameters": parameters, "outputs": [{"name": name} for name in outputs]}
+
+
+def predictions(model: Description, rows: Sequence[Row], answer: dict[str, Any]) -> list[Prediction]:
+    """Reads the answer to infer_body."""
+    tensors = {tensor["name"]: tensor["data"] for tensor in answer["outputs"]}
+    entities: list[list[dict[str, Any]]] = [[] for _ in rows]
+    rankings: list[list[tuple[str, float]]] = [[] for _ in rows]
+    if "label" in model.outputs:
+        best = iter(zip(tensors["label"], tensors["probability"], strict=True))
+        each = len(tensors["label"]) // len(rows)
+        rankings = [list(islice(best, each)) for _ in rows]
+    elif "labels" in model.outputs:
+        count = len(model.labels)
+        for row, given in enumerate(tensors["labels"]):
+            known = dict(zip(model.labels, tensors["probabilities"][row * count : (row + 1) * count], strict=True))
+            rankings[row] = [(label, known[label]) for label in json.loads(given)]
+    else:
+        entities = [json.loads(found) for found in tensors["entities"]]
+    texts = [dict(zip(model.inputs, row, strict=True)) for row in rows]
+    return [Prediction(*parts, answer["model_version"]) for parts in zip(texts, rankings, entities, strict=True)]
 
 
 class Client:
@@ -73,10 +116,17 @@ class Client:
         except (KeyError, IndexError, TypeError):
             raise self._strange(answer) from None
 
-    def infer(self, name: str, texts: Sequence[str], top_k: int = 1) -> list[Prediction]:
-        answer = self._ask("POST", infer_path(name), infer_body(texts, top_k))
+    def describe(self, name: str) -> Description:
+        answer = self._ask("GET", model_path(name))
         try:
-            return predictions(texts, answer)
+            return describe(answer)
+        except (KeyError, TypeError):
+            raise self._strange(answer) from None
+
+    def infer(self, model: Description, rows: Sequence[Row], top_k: int = 1) -> list[Prediction]:
+        answer = self._ask("POST", infer_path(model.name), infer_body(model, rows, top_k))
+        try:
+            return predictions(model, rows, answer)
         except (KeyError, IndexError, TypeError, ValueError):
             raise self._strange(answer) from None
 

@@ -6,17 +6,14 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from serving.models import Refusal, ServedModel
-
-OUTPUTS = ("label", "probability", "probabilities")
+from serving.tasks.task import Output, Probabilities, Task
 
 
 class RequestError(Exception):
@@ -38,15 +35,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class InferRequest:
-    """`top_k` 0 asks for the best label alone; `outputs` are those to answer with."""
+    """`columns` are the texts of each of the task's inputs. `top_k` 0 asks for the best label alone; `outputs` are
+    the names of those to answer with."""
 
     id: str
-    texts: list[str]
+    columns: list[list[str]]
     top_k: int
     outputs: tuple[str, ...]
 
 
-def parse_infer(body: bytes, labels: int, limits: Limits) -> InferRequest:
+def parse_infer(body: bytes, task: Task, labels: int, limits: Limits) -> InferRequest:
     """Raises RequestError saying which part of the request is wrong, what it holds and what is allowed."""
     try:
         value = orjson.loads(body)
@@ -59,59 +57,75 @@ def parse_infer(body: bytes, labels: int, limits: Limits) -> InferRequest:
         raise RequestError(400, "id must be a string")
     return InferRequest(
         id=identity or uuid.uuid4().hex,
-        texts=_texts(value.get("inputs"), limits),
-        top_k=_top_k(value.get("parameters"), labels),
-        outputs=_outputs(value.get("outputs")),
+        columns=_columns(value.get("inputs"), task.inputs, limits),
+        top_k=_top_k(value.get("parameters"), task, labels),
+        outputs=_outputs(value.get("outputs"), task),
     )
 
 
-def _texts(inputs: Any, limits: Limits) -> list[str]:
-    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
-        raise RequestError(400, 'inputs must be a list of one tensor, named "text"')
-    tensor = inputs[0]
-    if tensor.get("name") != "text":
-        raise RequestError(400, f'the input must be named "text", got {_shown(tensor.get("name"))}')
+def _columns(inputs: Any, names: tuple[str, ...], limits: Limits) -> list[list[str]]:
+    wanted = " and ".join(f'"{name}"' for name in names)
+    if not isinstance(inputs, list) or len(inputs) != len(names) or not all(isinstance(one, dict) for one in inputs):
+        count = "one tensor" if len(names) == 1 else f"{len(names)} tensors"
+        raise RequestError(400, f"inputs must be a list of {count}, named {wanted}")
+    found: dict[str, list[str]] = {}
+    for tensor in inputs:
+        name = tensor.get("name")
+        if name not in names or name in found:
+            kind = "the input must be" if len(names) == 1 else "the inputs must each be once"
+            raise RequestError(400, f"{kind} named {wanted}, got {_shown(name)}")
+        found[name] = _texts(tensor, name, limits)
+    columns = [found[name] for name in names]
+    if len({len(column) for column in columns}) > 1:
+        raise RequestError(400, f"the data of {wanted} must be equally many, got {[len(column) for column in columns]}")
+    return columns
+
+
+def _texts(tensor: dict[str, Any], name: str, limits: Limits) -> list[str]:
     if tensor.get("datatype") != "BYTES":
-        raise RequestError(400, f'the datatype of text must be "BYTES", got {_shown(tensor.get("datatype"))}')
+        raise RequestError(400, f'the datatype of {name} must be "BYTES", got {_shown(tensor.get("datatype"))}')
     data = tensor.get("data")
     if not isinstance(data, list):
-        raise RequestError(400, "the data of text must be a list of strings")
+        raise RequestError(400, f"the data of {name} must be a list of strings")
     if not data:
-        raise RequestError(400, "the data of text is empty; send at least one text")
+        raise RequestError(400, f"the data of {name} is empty; send at least one text")
     if len(data) > limits.texts:
         raise RequestError(413, f"{len(data)} texts are too many for one request; send at most {limits.texts}")
     for index, text in enumerate(data):
         if not isinstance(text, str):
-            raise RequestError(400, f"text {index} must be a string, got {_shown(text)}")
+            raise RequestError(400, f"{name} {index} must be a string, got {_shown(text)}")
         if len(text) > limits.characters:
-            raise RequestError(413, f"text {index} has {len(text)} characters; send at most {limits.characters}")
+            raise RequestError(413, f"{name} {index} has {len(text)} characters; send at most {limits.characters}")
     shape = tensor.get("shape")
     if shape != [len(data)] or type(shape[0]) is not int:
-        raise RequestError(400, f"the shape of text must be [{len(data)}], as many as its data, got {_shown(shape)}")
+        raise RequestError(400, f"the shape of {name} must be [{len(data)}], as many as its data, got {_shown(shape)}")
     return data
 
 
-def _top_k(parameters: Any, labels: int) -> int:
+def _top_k(parameters: Any, task: Task, labels: int) -> int:
     if parameters is None:
         return 0
     if not isinstance(parameters, dict):
         raise RequestError(400, "parameters must be an object")
     if "top_k" not in parameters:
         return 0
+    if not task.ranks:
+        raise RequestError(400, f"top_k is not for the task {task.name}; leave it out")
     top_k = parameters["top_k"]
     if type(top_k) is int and 1 <= top_k <= labels:
         return top_k
     raise RequestError(400, f"top_k must be a whole number from 1 to {labels}, got {_shown(top_k)}")
 
 
-def _outputs(outputs: Any) -> tuple[str, ...]:
+def _outputs(outputs: Any, task: Task) -> tuple[str, ...]:
+    known = tuple(output.name for output in task.outputs)
     if not outputs and (outputs is None or outputs == []):
-        return OUTPUTS
+        return known
     if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
         raise RequestError(400, 'outputs must be a list of objects with a "name"')
     for name in (output.get("name") for output in outputs):
-        if name not in OUTPUTS:
-            raise RequestError(400, f"there is no output {_shown(name)}; ask for {', '.join(OUTPUTS)}")
+        if name not in known:
+            raise RequestError(400, f"there is no output {_shown(name)}; ask for {', '.join(known)}")
     return tuple(dict.fromkeys(output["name"] for output in outputs))
 
 
@@ -123,40 +137,37 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def infer_response(request: InferRequest, model: ServedModel, probabilities: NDArray[np.float32]) -> bytes:
-    """label and probability are [n], or with top_k [n, top_k] likeliest first; probabilities are [n, labels]."""
-    rows = len(probabilities)
-    ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, : request.top_k or 1]
-    shape = [rows, request.top_k] if request.top_k else [rows]
-    labels = model.predictor.labels
-    tensors = {
-        "label": _tensor("label", "BYTES", shape, [labels[index] for index in ranks.ravel()]),
-        "probability": _tensor("probability", "FP32", shape, np.take_along_axis(probabilities, ranks, 1).ravel()),
-        "probabilities": _tensor("probabilities", "FP32", list(probabilities.shape), probabilities.ravel()),
-    }
+def infer_response(request: InferRequest, model: ServedModel, probabilities: Probabilities) -> bytes:
+    """Tensors as the task's `outputs` say; with top_k, those of one axis have a second one, likeliest first."""
+    predictor = model.predictor
+    answers = predictor.task.answers(request.columns, probabilities, predictor.decider, request.top_k)
+    outputs = {output.name: output for output in predictor.task.outputs}
     return dump(
         {
             "model_name": model.name,
             "model_version": model.version,
             "id": request.id,
-            "outputs": [tensors[name] for name in request.outputs],
+            "outputs": [_tensor(outputs[name], answers[name]) for name in request.outputs],
         }
     )
 
 
-def _tensor(name: str, datatype: str, shape: Sequence[int], data: Any) -> dict[str, Any]:
-    return {"name": name, "datatype": datatype, "shape": shape, "data": data}
+def _tensor(output: Output, values: Any) -> dict[str, Any]:
+    array = np.array([dump(value).decode() for value in values], object) if output.structured else np.asarray(values)
+    data = array.ravel() if output.datatype == "FP32" else array.ravel().tolist()
+    return {"name": output.name, "datatype": output.datatype, "shape": list(array.shape), "data": data}
 
 
 def model_metadata(model: ServedModel, refused: Refusal | None) -> bytes:
     """The protocol's metadata; `parameters` adds what is ours: labels, bundle, and a version that failed to follow."""
-    manifest = model.predictor.manifest
+    manifest, task = model.predictor.manifest, model.predictor.task
     parameters: dict[str, Any] = {
         "labels": manifest.labels,
         "bundle": model.predictor.digest,
         "task": manifest.task,
         "precision": manifest.precision,
         "max_length": manifest.max_length,
+        **({"thresholds": manifest.thresholds} if manifest.thresholds else {}),
     }
     if refused is not None:
         parameters["refused"] = {"version": refused.version, "error": refused.error}
@@ -165,15 +176,16 @@ def model_metadata(model: ServedModel, refused: Refusal | None) -> bytes:
             "name": model.name,
             "versions": [model.version],
             "platform": "onnxruntime_onnx",
-            "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
-            "outputs": [
-                {"name": "label", "datatype": "BYTES", "shape": [-1]},
-                {"name": "probability", "datatype": "FP32", "shape": [-1]},
-                {"name": "probabilities", "datatype": "FP32", "shape": [-1, len(manifest.labels)]},
-            ],
+            "inputs": [{"name": name, "datatype": "BYTES", "shape": [-1]} for name in task.inputs],
+            "outputs": [_described(output, len(manifest.labels)) for output in task.outputs],
             "parameters": parameters,
         }
     )
+
+
+def _described(output: Output, labels: int) -> dict[str, Any]:
+    shape = [labels if axis == "labels" else axis for axis in output.axes]
+    return {"name": output.name, "datatype": output.datatype, "shape": shape}
 
 
 def dump(value: Any) -> bytes:

@@ -17,22 +17,25 @@ class BundleModel:
         self._predictor = predictor
 
     def predict(self, model_input: pd.DataFrame | Sequence[str], params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """One row for each text: label, probability. Raises TextgateError when a DataFrame has no column text."""
-        texts = _column(model_input) if isinstance(model_input, pd.DataFrame) else model_input
-        probabilities = self._predictor.probabilities([str(text) for text in texts])
-        best = probabilities.argmax(axis=1)
-        labels = [self._predictor.labels[index] for index in best]
-        return pd.DataFrame({"label": labels, "probability": probabilities.max(axis=1)})
+        """One row for each text, with the columns that the task shows: see Task.
+
+        Raises TextgateError when a DataFrame lacks a column that the task reads.
+        """
+        task, decider = self._predictor.task, self._predictor.decider
+        columns = _columns(pd.DataFrame(model_input), task.inputs)
+        probabilities = self._predictor.probabilities(task.read(columns))
+        answers = task.answers(columns, probabilities, decider)
+        return pd.DataFrame({name: list(answers[name]) for name in task.shown})
 
 
-def _column(frame: pd.DataFrame) -> pd.Series[Any]:
-    columns: list[Any] = list(frame.columns)
-    if "text" in columns:
-        return frame["text"]
+def _columns(frame: pd.DataFrame, names: Sequence[str]) -> list[list[str]]:
+    found: list[Any] = list(frame.columns)
     # MLflow hands a list of texts on as a frame whose one column is called 0.
-    if columns == [0]:
-        return frame.iloc[:, 0]
-    raise TextgateError(f'the model needs a column "text", got {", ".join(map(str, columns))}')
+    if len(names) == 1 and found == [0]:
+        return [frame.iloc[:, 0].astype(str).tolist()]
+    if missing := [name for name in names if name not in found]:
+        raise TextgateError(f'the model needs a column "{missing[0]}", got {", ".join(map(str, found))}')
+    return [frame[name].astype(str).tolist() for name in names]
 
 
 def _load_pyfunc(path: str) -> BundleModel:

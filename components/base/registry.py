@@ -15,6 +15,8 @@ from components.base.locks import locked
 from components.base.mlflow_client import connect, explained, mlflow, shown_uri, uri
 from components.base.workspace import home
 from serving import bundle as bundles
+from serving.tasks import TASKS
+from serving.tasks.task import Task
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -144,19 +146,16 @@ def _download(name: str, version: str, folder: Path) -> None:
 
 def _write_mlmodel(folder: Path, model: Any, bundle: Path) -> None:
     """MLmodel and an input example, which MLflow needs to load the bundle; they are no part of it."""
-    types, signature = mlflow.types, mlflow.models.signature
-    text, _ = bundles.read_canary(bundle)[0]
-    write_json(folder / "input_example.json", {"columns": ["text"], "data": [[text]]})
+    task = TASKS[bundles.load_manifest(bundle).task]
+    example = bundles.read_canary(bundle)[0]
+    row = [example[name] for name in task.inputs]
+    write_json(folder / "input_example.json", {"columns": list(task.inputs), "data": [row]})
     described = mlflow.models.Model(
         artifact_path=model.artifact_location,
         model_uuid=model.model_id,
         model_id=model.model_id,
         run_id=model.source_run_id,
-        signature=signature.ModelSignature(
-            # Without a name, for a named column would refuse a plain list of texts.
-            inputs=types.Schema([types.ColSpec("string")]),
-            outputs=types.Schema([types.ColSpec("string", "label"), types.ColSpec("float", "probability")]),
-        ),
+        signature=_signature(task),
         saved_input_example_info={
             "artifact_path": "input_example.json",
             "type": "dataframe",
@@ -166,3 +165,21 @@ def _write_mlmodel(folder: Path, model: Any, bundle: Path) -> None:
     )
     mlflow.pyfunc.add_to_model(described, loader_module="serving.pyfunc")
     described.save(str(folder / "MLmodel"))
+
+
+def _signature(task: Task) -> Any:
+    types, schema = mlflow.types, mlflow.types.schema
+    text, number = types.DataType.string, types.DataType.float
+    entity = {"label": text, "text": text, "start": types.DataType.long, "end": types.DataType.long}
+    properties = [schema.Property(name, kind) for name, kind in {**entity, "probability": number}.items()]
+    kinds = {
+        "label": text,
+        "probability": number,
+        "labels": schema.Array(text),
+        "probabilities": schema.Array(number),
+        "entities": schema.Array(schema.Object(properties)),
+    }
+    # A single input has no name, for a named column would refuse a plain list of texts.
+    inputs = [types.ColSpec(text, name if len(task.inputs) > 1 else None) for name in task.inputs]
+    outputs = [types.ColSpec(kinds[name], name) for name in task.shown]
+    return mlflow.models.signature.ModelSignature(inputs=types.Schema(inputs), outputs=types.Schema(outputs))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -16,7 +17,8 @@ from components.base.files import write_json
 from components.base.settings import CanarySettings
 from components.canary.process import RunningServer, ServerFailedError, server
 from serving.bundle import load_manifest, read_canary
-from serving.client import infer_body, infer_path, predictions
+from serving.client import Description, Row, infer_body, infer_path, predictions
+from serving.tasks import TASKS
 
 REPORT = "canary.json"
 LATENCY_REQUESTS = 20
@@ -56,20 +58,25 @@ def _started(settings: CanarySettings, observed: str, passed: bool) -> Check:
 
 
 def _questions(bundle: Path, settings: CanarySettings, running: RunningServer) -> Iterator[Check]:
-    path, client = infer_path(load_manifest(bundle).name), running.client
+    manifest, client = load_manifest(bundle), running.client
+    task = TASKS[manifest.task]
+    outputs = [output.name for output in task.outputs]
+    model = Description(manifest.name, list(task.inputs), outputs, manifest.labels)
     try:
         examples = read_canary(bundle)
     except TextgateError as error:
-        yield Check("examples", str(error), "stored examples with their labels", False)
+        yield Check("examples", str(error), "stored examples with their answers", False)
         return
-    for number, (text, label) in enumerate(examples, 1):
-        yield _asked(f"example {number}", label, partial(_example, client, path, text, label))
+    rows = [tuple(example[name] for name in task.inputs) for example in examples]
+    for number, (row, example) in enumerate(zip(rows, examples, strict=True), 1):
+        right = _parts(example[outputs[0]])
+        expected = ", ".join(right) or "nothing"
+        yield _asked(f"example {number}", expected, partial(_example, client, model, row, right))
     refusal = "refused with a status from 400 to 499 and an error; still ready"
-    yield _asked("malformed request", refusal, partial(_malformed, client, path))
-    yield _asked("long text", "answered, or refused with a status from 400 to 499", partial(_long, client, path))
+    yield _asked("malformed request", refusal, partial(_malformed, client, model))
+    yield _asked("long text", "answered, or refused with a status from 400 to 499", partial(_long, client, model))
     limit = f"at most {settings.max_latency_ms:g} ms"
-    texts = [text for text, _ in examples]
-    yield _asked("latency", limit, partial(_latency, client, path, texts, settings.max_latency_ms))
+    yield _asked("latency", limit, partial(_latency, client, model, rows, settings.max_latency_ms))
 
 
 def _asked(check: str, expected: str, question: Callable[[], tuple[str, bool]]) -> Check:
@@ -80,34 +87,47 @@ def _asked(check: str, expected: str, question: Callable[[], tuple[str, bool]]) 
     return Check(check, observed, expected, passed)
 
 
-def _example(client: httpx.Client, path: str, text: str, label: str) -> tuple[str, bool]:
-    response = client.post(path, json=infer_body([text]))
+def _parts(answer: str | list[Any]) -> list[str]:
+    """A label, labels or entities, as equal answers have them equal."""
+    if isinstance(answer, str):
+        return [answer]
+    return sorted(
+        part if isinstance(part, str) else f"{part['label']} {part['text']!r} at {part['start']}" for part in answer
+    )
+
+
+def _example(client: httpx.Client, model: Description, row: Row, right: list[str]) -> tuple[str, bool]:
+    response = client.post(infer_path(model.name), json=infer_body(model, [row]))
     if response.status_code != httpx.codes.OK:
         return f"status {response.status_code}: {response.text[:200]}", False
-    (answer,) = predictions([text], response.json())
-    best, probability = answer.ranking[0]
-    return f"{best} ({probability:.3f})", best == label
+    (answer,) = predictions(model, [row], response.json())
+    ranking = [f"{label} ({probability:.3f})" for label, probability in answer.ranking]
+    labels: list[Any] = [label for label, _ in answer.ranking]
+    found = _parts(answer.entities or labels)
+    return ", ".join(ranking or found) or "nothing", found == right
 
 
-def _malformed(client: httpx.Client, path: str) -> tuple[str, bool]:
-    response = client.post(path, json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [7]}]})
+def _malformed(client: httpx.Client, model: Description) -> tuple[str, bool]:
+    tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": [7]}
+    response = client.post(infer_path(model.name), json={"inputs": [tensor]})
     ready = client.get("/v2/health/ready").status_code
     said = response.json().get("error")
     passed = 400 <= response.status_code < 500 and bool(said) and ready == httpx.codes.OK
     return f"status {response.status_code}: {said}; then readiness {ready}", passed
 
 
-def _long(client: httpx.Client, path: str) -> tuple[str, bool]:
-    status = client.post(path, json=infer_body([LONG_TEXT])).status_code
+def _long(client: httpx.Client, model: Description) -> tuple[str, bool]:
+    row = (LONG_TEXT,) * len(model.inputs)
+    status = client.post(infer_path(model.name), json=infer_body(model, [row])).status_code
     return f"status {status}", status == httpx.codes.OK or 400 <= status < 500
 
 
-def _latency(client: httpx.Client, path: str, texts: list[str], limit_ms: float) -> tuple[str, bool]:
-    """The 95th percentile (nearest rank) of requests of one text each, one after the other."""
+def _latency(client: httpx.Client, model: Description, rows: list[Row], limit_ms: float) -> tuple[str, bool]:
+    """The 95th percentile (nearest rank) of requests of one row each, one after the other."""
     times = []
     for number in range(LATENCY_REQUESTS):
         started = time.perf_counter()
-        response = client.post(path, json=infer_body([texts[number % len(texts)]]))
+        response = client.post(infer_path(model.name), json=infer_body(model, [rows[number % len(rows)]]))
         times.append(1000 * (time.perf_counter() - started))
         if response.status_code != httpx.codes.OK:
             return f"status {response.status_code}: {response.text[:200]}", False

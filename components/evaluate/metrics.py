@@ -1,106 +1,112 @@
-"""Metrics of predictions against labels, each with an interval.
+"""Metrics of predictions against what is right, each with an interval.
 
-Predictions are label numbers; -1 is a label that the data does not know, and always wrong. Intervals of macro F1 and of
-paired differences are percentile bootstraps: resampling rows is drawing the counts of their distinct outcomes from a
-multinomial, which needs one draw a sample whatever the number of rows.
+Intervals are percentile bootstraps over rows, except that of accuracy where each row is one decision (Wilson).
+Resampling rows is drawing the numbers of their distinct outcomes from a multinomial: one draw a sample, however many
+rows there are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
-from sklearn.metrics import precision_recall_fscore_support
 
+from components.base.counts import Floats, Sums, ratio
 from components.base.settings import EvaluationSettings
+from components.base.targets import Targets
+from serving.tasks.task import Decisions
 
-METRICS = ("accuracy", "macro_f1")
+# Numbers of rows in memory at once, of 8 bytes each.
+DRAWN_AT_ONCE = 1 << 23
 
 
-def score(truth: np.ndarray, predicted: np.ndarray, labels: list[str], options: EvaluationSettings) -> dict[str, Any]:
-    """The SCORE part of evaluation.json: metrics with intervals, per label, averages, confusion[true][predicted]."""
-    numbers = list(range(len(labels)))
-    per_label = precision_recall_fscore_support(truth, predicted, labels=numbers, zero_division=0)
-    confusion = np.zeros((len(labels), len(labels)), dtype=int)
-    known = predicted >= 0
-    np.add.at(confusion, (truth[known], predicted[known]), 1)
+def score(targets: Targets, predicted: Decisions, options: EvaluationSettings) -> dict[str, Any]:
+    """The SCORE part of evaluation.json: metrics with intervals, per label, averages, and where each row has one label
+    confusion[true][predicted]."""
+    whole = targets.counts(predicted).whole()
+    (samples,) = _samples(targets, [predicted], options)
+    metrics = {name: _with_interval(name, whole, samples, options.confidence) for name in targets.metrics}
+    if (targets.counts(predicted).decisions == 1).all():
+        metrics["accuracy"] |= _wilson(whole, options.confidence)
+    confusion = targets.confusion(predicted)
     return {
-        "metrics": {
-            "accuracy": _accuracy(truth, predicted, options.confidence),
-            "macro_f1": _macro_f1(truth, predicted, len(labels), options),
-        },
-        "per_label": {label: _row([part[number] for part in per_label]) for number, label in enumerate(labels)},
-        "averages": {
-            average: _row(
-                precision_recall_fscore_support(truth, predicted, labels=numbers, average=average, zero_division=0),
-                len(truth),
-            )
-            for average in ("micro", "macro", "weighted")
-        },
-        "confusion": confusion.tolist(),
+        "metrics": metrics,
+        **_by_class(targets.classes, whole),
+        **({} if confusion is None else {"confusion": confusion}),
     }
 
 
 def compare(
-    truth: np.ndarray, predicted: np.ndarray, champion: np.ndarray, labels: int, options: EvaluationSettings
+    targets: Targets, predicted: Decisions, champion: Decisions, options: EvaluationSettings
 ) -> dict[str, dict[str, float]]:
     """For each metric: predicted minus champion on the same rows, with its paired interval."""
-    outcomes, counts = np.unique(np.stack([truth, predicted, champion]), axis=1, return_counts=True)
-    samples = np.concatenate([counts[None], _resample(counts, options)])
+    mine, theirs = (targets.counts(decisions).whole() for decisions in (predicted, champion))
+    my_samples, their_samples = _samples(targets, [predicted, champion], options)
     result = {}
-    for metric in METRICS:
-        first = _metric(metric, outcomes[0], outcomes[1], samples, labels)
-        difference = first - _metric(metric, outcomes[0], outcomes[2], samples, labels)
-        low, high = _interval(difference[1:], options.confidence)
-        result[metric] = {"difference": float(difference[0]), "low": low, "high": high}
+    for name in targets.metrics:
+        low, high = _interval(my_samples[name] - their_samples[name], options.confidence)
+        difference = float(mine.metric(name)[0] - theirs.metric(name)[0])
+        result[name] = {"difference": difference, "low": low, "high": high}
     return result
 
 
-def _accuracy(truth: np.ndarray, predicted: np.ndarray, confidence: float) -> dict[str, float]:
-    right = int((truth == predicted).sum())
-    interval = binomtest(right, len(truth)).proportion_ci(confidence, method="wilson")
-    return {"value": right / len(truth), "low": float(interval.low), "high": float(interval.high)}
-
-
-def _macro_f1(truth: np.ndarray, predicted: np.ndarray, labels: int, options: EvaluationSettings) -> dict[str, float]:
-    outcomes, counts = np.unique(np.stack([truth, predicted]), axis=1, return_counts=True)
-    samples = np.concatenate([counts[None], _resample(counts, options)])
-    values = _metric("macro_f1", outcomes[0], outcomes[1], samples, labels)
-    low, high = _interval(values[1:], options.confidence)
-    return {"value": float(values[0]), "low": low, "high": high}
-
-
-def _resample(counts: np.ndarray, options: EvaluationSettings) -> np.ndarray:
-    """int [samples, outcomes]"""
+def _samples(targets: Targets, models: Sequence[Decisions], options: EvaluationSettings) -> list[dict[str, Floats]]:
+    """The metrics of each model, on the same samples of rows."""
+    keys = np.concatenate([targets.keys(decisions) for decisions in (targets.truth, *models)], axis=1)
+    _, rows, times = np.unique(keys, axis=0, return_index=True, return_counts=True)
+    counts = [targets.counts(decisions) for decisions in models]
+    found: list[dict[str, list[Floats]]] = [{name: [] for name in targets.metrics} for _ in models]
     rng = np.random.default_rng(options.seed)
-    return rng.multinomial(counts.sum(), counts / counts.sum(), size=options.bootstrap_samples)
+    step = max(1, DRAWN_AT_ONCE // len(rows))
+    for start in range(0, options.bootstrap_samples, step):
+        drawn = rng.multinomial(len(keys), times / len(keys), size=min(step, options.bootstrap_samples - start))
+        for mine, model in zip(found, counts, strict=True):
+            sums = model.sums(drawn, rows)
+            for name, values in mine.items():
+                values.append(sums.metric(name))
+    return [{name: np.concatenate(values) for name, values in mine.items()} for mine in found]
 
 
-def _metric(metric: str, truth: np.ndarray, predicted: np.ndarray, samples: np.ndarray, labels: int) -> np.ndarray:
-    """The metric of each sample; a label with neither rows nor predictions counts 0, as scikit-learn has it."""
-    if metric == "accuracy":
-        return np.asarray(samples @ (truth == predicted) / samples.sum(axis=1))
-    total = np.zeros(len(samples))
-    for label in range(labels):
-        is_true, is_predicted = truth == label, predicted == label
-        hits = samples @ (is_true & is_predicted)
-        marked = samples @ is_true.astype(int) + samples @ is_predicted.astype(int)
-        total += np.divide(2 * hits, marked, out=np.zeros(len(samples)), where=marked > 0)
-    return total / labels
+def _with_interval(name: str, whole: Sums, samples: dict[str, Floats], confidence: float) -> dict[str, float]:
+    low, high = _interval(samples[name], confidence)
+    return {"value": float(whole.metric(name)[0]), "low": low, "high": high}
 
 
-def _interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
+def _wilson(whole: Sums, confidence: float) -> dict[str, float]:
+    interval = binomtest(int(whole.right[0]), int(whole.decisions[0])).proportion_ci(confidence, method="wilson")
+    return {"low": float(interval.low), "high": float(interval.high)}
+
+
+def _interval(values: Floats, confidence: float) -> tuple[float, float]:
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
 
 
-def _row(parts: Any, support: int | None = None) -> dict[str, float]:
-    precision, recall, f1, count = parts
-    return {
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(f1),
-        "support": int(count if support is None else support),
+def _by_class(classes: list[str], whole: Sums) -> dict[str, Any]:
+    """Precision, recall, F1 and support of each class, and their averages: of all decisions together (micro), of the
+    classes (macro), of these by their support (weighted)."""
+    true, predicted, hits = whole.true[0], whole.predicted[0], whole.hits[0]
+    columns = _rates(true, predicted, hits)
+    total = float(true.sum())
+    averages = {
+        "micro": _rates(total, predicted.sum(), hits.sum()),
+        "macro": columns.mean(axis=1),
+        "weighted": ratio(columns @ true, np.full(3, total)),
     }
+    return {
+        "per_label": {name: _row(columns[:, place], true[place]) for place, name in enumerate(classes)},
+        "averages": {name: _row(rates, total) for name, rates in averages.items()},
+    }
+
+
+def _rates(true: Any, predicted: Any, hits: Any) -> Floats:
+    """Precision, recall and F1, along the first axis."""
+    return np.stack([ratio(hits, predicted), ratio(hits, true), ratio(2 * hits, true + predicted)])
+
+
+def _row(rates: Floats, support: float) -> dict[str, float]:
+    precision, recall, f1 = rates.tolist()
+    return {"precision": precision, "recall": recall, "f1": f1, "support": int(support)}

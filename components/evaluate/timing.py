@@ -12,22 +12,22 @@ import numpy as np
 from serving.predictor import Predictor
 
 
-def measure(predictor: Predictor, texts: list[str]) -> dict[str, Any]:
-    """Latency of one text at a time, in milliseconds, and texts per second in batches of 32, after one warm-up."""
-    predictor.logits(texts[:32])
+def measure(predictor: Predictor, rows: list[Any]) -> dict[str, Any]:
+    """Latency of one text (or pair) at a time, in milliseconds, and texts per second in batches of 32, once warm."""
+    predictor.logits(rows[:32])
     latencies = []
-    for text in texts:
+    for row in rows:
         started = time.perf_counter()
-        predictor.logits([text])
+        predictor.logits([row])
         latencies.append((time.perf_counter() - started) * 1000)
     started = time.perf_counter()
-    predictor.logits(texts, batch_size=32)
+    predictor.logits(rows, batch_size=32)
     p50, p95 = np.percentile(latencies, [50, 95])
     return {
         "p50_ms": float(p50),
         "p95_ms": float(p95),
-        "texts_per_second": len(texts) / (time.perf_counter() - started),
-        "rows": len(texts),
+        "texts_per_second": len(rows) / (time.perf_counter() - started),
+        "rows": len(rows),
         "processor": _processor(),
     }
 

@@ -51,10 +51,13 @@ def _floor(name: str, observed: float, limit: float) -> Rule:
 def _floors(evaluation: dict[str, Any], settings: GateSettings) -> list[Rule]:
     metrics = evaluation["bundle"]["metrics"]
     recalls = {name: row["recall"] for name, row in evaluation["bundle"]["per_label"].items() if row["support"]}
+    recalls = recalls or {"none has test rows": 0.0}
     worst = min(recalls, key=lambda name: recalls[name])
+    micro = [_floor("micro F1", metrics["micro_f1"]["value"], settings.min_micro_f1)] if "micro_f1" in metrics else []
     return [
         _floor("accuracy", metrics["accuracy"]["value"], settings.min_accuracy),
         _floor("macro F1", metrics["macro_f1"]["value"], settings.min_macro_f1),
+        *micro,
         _floor(f"recall of the worst label, {worst}", recalls[worst], settings.min_label_recall),
         _floor("agreement with float", evaluation["agreement_with_float"], 1 - settings.max_agreement_loss),
     ]

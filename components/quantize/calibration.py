@@ -8,11 +8,19 @@ from scipy.special import log_softmax
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature in [0.05, 20] that minimises the mean cross-entropy of logits [rows, labels] / temperature."""
-    rows = np.arange(len(truth))
+    """The temperature in [0.05, 20] that minimises the mean cross-entropy of logits [n, labels] / temperature.
+
+    `truth` holds label numbers [n], for the softmax, or bool [n, labels], for a sigmoid of each label. Words that fell
+    to truncation, whose logits are NaN, do not count.
+    """
+    scored = ~np.isnan(logits[:, 0])
+    logits, truth = logits[scored].astype(np.float64), truth[scored]
 
     def cross_entropy(log_temperature: float) -> float:
-        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, truth].mean())
+        scaled = logits / np.exp(log_temperature)
+        if truth.ndim == 2:
+            return float(np.logaddexp(0, np.where(truth, -scaled, scaled)).mean())
+        return float(-log_softmax(scaled, axis=1)[np.arange(len(truth)), truth].mean())
 
     found = minimize_scalar(cross_entropy, bounds=(np.log(0.05), np.log(20)), method="bounded")
     return round(float(np.exp(found.x)), 6)

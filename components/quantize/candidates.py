@@ -12,6 +12,8 @@ from onnx import TensorProto
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from components.base.settings import QuantizationSettings
+from components.base.targets import Targets
+from serving.tasks.task import Decisions
 
 
 def make_candidate(precision: str, source: Path, target: Path) -> None:
@@ -30,25 +32,34 @@ def make_candidate(precision: str, source: Path, target: Path) -> None:
     )
 
 
-def compare(logits: np.ndarray, reference: np.ndarray, truth: np.ndarray, size: int) -> dict[str, Any]:
-    """A candidate's figures against the float logits [rows, labels] on rows of known label [rows]."""
-    predicted, expected = logits.argmax(axis=1), reference.argmax(axis=1)
-    accuracy = float((predicted == truth).mean())
+def compare(targets: Targets, logits: np.ndarray, reference: np.ndarray, size: int) -> dict[str, Any]:
+    """A candidate's figures against the float logits on rows whose answers are known.
+
+    `agreement` is the share of decisions that are the same: of rows, all labels of one together, or of words.
+    """
+    predicted, expected = decided(targets, logits), decided(targets, reference)
+    value, best = (float(targets.counts(found).whole().metric(targets.main)[0]) for found in (predicted, expected))
     return {
-        "agreement": float((predicted == expected).mean()),
-        "accuracy": accuracy,
-        "accuracy_drop": round(float((expected == truth).mean()) - accuracy, 12),
-        "max_logit_difference": float(np.abs(logits - reference).max()),
+        "agreement": float(targets.same(predicted, expected).mean()),
+        targets.main: value,
+        f"{targets.main}_drop": round(best - value, 12),
+        "max_logit_difference": float(np.nanmax(np.abs(logits - reference))),
         "bytes": size,
     }
 
 
-def judge(figures: dict[str, Any], limits: QuantizationSettings) -> str:
+def decided(targets: Targets, logits: np.ndarray) -> Decisions:
+    """What a model of these logits decides as long as nothing is fitted."""
+    return targets.task.decide(targets.task.probabilities(logits, 1.0), targets.decider)
+
+
+def judge(figures: dict[str, Any], main: str, limits: QuantizationSettings) -> str:
     """Why a candidate is outside the limits, or "" when it is within them."""
     if figures["agreement"] < limits.min_agreement:
-        return f"agrees with float on {figures['agreement']:.4f} of the rows, below {limits.min_agreement}"
-    if figures["accuracy_drop"] > limits.max_accuracy_drop:
-        return f"loses {figures['accuracy_drop']:.4f} accuracy, more than {limits.max_accuracy_drop}"
+        return f"agrees with float on {figures['agreement']:.4f} of the decisions, below {limits.min_agreement}"
+    if figures[f"{main}_drop"] > limits.max_accuracy_drop:
+        lost = f"{figures[f'{main}_drop']:.4f} {main.replace('_', ' ')}"
+        return f"loses {lost}, more than {limits.max_accuracy_drop}"
     return ""
 
 

@@ -14,14 +14,15 @@ from components.base.files import new_folder, sha256_file, write_json, write_tex
 from components.base.progress import Progress
 from components.base.settings import QuantizeStep
 from components.base.tables import read_table
+from components.base.targets import Targets, targets_of
 from components.base.truncation import Truncation
 from components.quantize.calibration import fit_temperature
 from components.quantize.candidates import choose, compare, judge, make_candidate
 from components.quantize.card import model_card
+from components.quantize.examples import examples
 from serving.bundle import CANARY, CARD, MODEL, PROFILE, TOKENIZER, write_manifest
 from serving.predictor import Scorer
 
-EXAMPLES_PER_LABEL = 2
 RECORDED_VERSIONS = ("onnxruntime", "tokenizers", "numpy")
 
 
@@ -30,74 +31,67 @@ def quantize(checkpoint: Path, tables: Path, profile: Path, settings: QuantizeSt
 
     Raises TextgateError when validation holds no usable row.
     """
-    texts, truth = _validation_rows(tables, settings)
+    targets = _validation_rows(tables, settings)
     tokenizer = checkpoint / "hf" / TOKENIZER
     with new_folder(bundle) as folder:
         work = folder.with_name(folder.name + ".work")
         work.mkdir()
         try:
-            logits, figures = _score_candidates(checkpoint / MODEL, tokenizer, texts, truth, settings, work)
+            logits, figures = _score_candidates(checkpoint / MODEL, tokenizer, targets, settings, work)
             chosen, why = choose(figures)
-            temperature = fit_temperature(logits[chosen], truth)
+            temperature = fit_temperature(logits[chosen], targets.truth)
             shutil.move(work / f"{chosen}.onnx", folder / MODEL)
         finally:
             shutil.rmtree(work)
         shutil.copyfile(tokenizer, folder / TOKENIZER)
         shutil.copyfile(profile, folder / PROFILE)
-        write_json(folder / CANARY, _examples(texts, logits[chosen], truth, settings.data.labels))
-        summary = {"chosen": chosen, "why": why, "candidates": figures, "temperature": temperature, "rows": len(texts)}
+        write_json(folder / CANARY, examples(targets, logits[chosen]))
+        summary = {
+            "chosen": chosen,
+            "why": why,
+            "metric": targets.main,
+            "candidates": figures,
+            "temperature": temperature,
+            "rows": len(targets),
+        }
         write_text(folder / CARD, model_card(settings, summary))
         write_manifest(
             folder,
             name=settings.name,
-            task="single-label",
+            task=targets.task.name,
             labels=settings.data.labels,
             truncation=Truncation.of(settings.tokenization),
             temperature=temperature,
             precision=chosen,
             versions={name: importlib.metadata.version(name) for name in RECORDED_VERSIONS},
+            thresholds=targets.decider.thresholds,
         )
     with new_folder(report) as folder:
         write_json(folder / "quantization.json", summary)
 
 
-def _validation_rows(tables: Path, settings: QuantizeStep) -> tuple[list[str], np.ndarray]:
+def _validation_rows(tables: Path, settings: QuantizeStep) -> Targets:
     table = read_table(tables, "validation", settings.data)
     most = settings.limits.max_rows
     if most and most < table.num_rows:
         table = table.take(np.sort(np.random.default_rng(0).permutation(table.num_rows)[:most]))
     if not table.num_rows:
         raise TextgateError("the validation split is empty; quantize needs rows to compare and calibrate on")
-    number = {label: index for index, label in enumerate(settings.data.labels)}
-    return table["text"].to_pylist(), np.array([number[label] for label in table["label"].to_pylist()])
+    return targets_of(table, settings.data)
 
 
 def _score_candidates(
-    source: Path, tokenizer: Path, texts: list[str], truth: np.ndarray, settings: QuantizeStep, work: Path
+    source: Path, tokenizer: Path, targets: Targets, settings: QuantizeStep, work: Path
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
     logits: dict[str, np.ndarray] = {}
     figures: dict[str, dict[str, Any]] = {}
     for precision in sorted(settings.limits.candidates, key=lambda name: name != "float32"):
         path = work / f"{precision}.onnx"
         make_candidate(precision, source, path)
-        progress = Progress(f"scoring {precision}", len(texts), "texts")
-        scorer = Scorer(path, tokenizer, Truncation.of(settings.tokenization))
-        logits[precision] = scorer.logits(texts, progress=progress.advance)
-        entry = compare(logits[precision], logits["float32"], truth, path.stat().st_size)
-        why = "" if precision == "float32" else judge(entry, settings.limits)
+        progress = Progress(f"scoring {precision}", len(targets), "texts")
+        scorer = Scorer(path, tokenizer, Truncation.of(settings.tokenization), task=targets.task)
+        logits[precision] = scorer.logits(targets.rows, progress=progress.advance)
+        entry = compare(targets, logits[precision], logits["float32"], path.stat().st_size)
+        why = "" if precision == "float32" else judge(entry, targets.main, settings.limits)
         figures[precision] = {**entry, "sha256": sha256_file(path), "within_limits": not why, "why": why}
     return logits, figures
-
-
-def _examples(texts: list[str], logits: np.ndarray, truth: np.ndarray, labels: list[str]) -> list[dict[str, str]]:
-    """For each label, the rightly classified texts with the widest margin: what the canary must answer."""
-    top = np.sort(logits, axis=1)
-    margin = np.where(logits.argmax(axis=1) == truth, top[:, -1] - top[:, -2], -np.inf)
-    examples = []
-    for number, label in enumerate(labels):
-        rows = np.flatnonzero((truth == number) & np.isfinite(margin))
-        best = rows[np.argsort(-margin[rows], kind="stable")][:EXAMPLES_PER_LABEL]
-        examples += [{"text": texts[row], "label": label} for row in best]
-    if not examples:
-        raise TextgateError("the model classifies no validation row rightly; nothing can be asked of its canary")
-    return examples

@@ -77,7 +77,7 @@ def ask(settings: Settings) -> Table | None:
         server(Path(pin.bundle), settings.canary.start_timeout_s) as running,
         Client(str(running.client.base_url)) as client,
     ):
-        answers = client.infer(settings.name, QUESTIONS)
+        answers = client.infer(client.describe(settings.name), [(question,) for question in QUESTIONS])
     table = Table(
         title=f"the server, with version {pin.version}, answered", title_justify="left", box=None, pad_edge=False
     )
@@ -85,5 +85,5 @@ def ask(settings: Settings) -> Table | None:
         table.add_column(column)
     for answer in answers:
         label, probability = answer.ranking[0]
-        table.add_row(answer.text, escape(label), f"{probability:.3f}")
+        table.add_row(answer.texts["text"], escape(label), f"{probability:.3f}")
     return table

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import click
 from rich.console import Console
@@ -13,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from components.base.errors import TextgateError
-from serving.client import Client, Prediction
+from serving.client import Client, Description, Prediction, Row
 
-TEXTS_PER_REQUEST = 64
+ROWS_PER_REQUEST = 64
 
 
 @click.command("predict")
@@ -25,15 +26,33 @@ TEXTS_PER_REQUEST = 64
 @click.option("--top-k", type=click.IntRange(1), default=1, show_default=True, help="Labels to show for each text.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on a line for each text.")
 def command(texts: tuple[str, ...], url: str, name: str | None, top_k: int, as_json: bool) -> None:
-    """Ask the running server for the label of each TEXT, or of each line of standard input."""
+    """Ask the running server what it makes of each TEXT, or of each line of standard input.
+
+    A model of text pairs takes two TEXTs for each answer, or lines with a tab between them.
+    """
     if not texts and sys.stdin.isatty():
         raise TextgateError('no text given; try `textgate predict "I love it"`, or pipe in one text on each line')
     show = _show_json if as_json else _show_table
     with Client(url) as client:
-        model = name or client.model_name()
-        waiting = _checked(texts) if texts else _lines()
-        while part := list(islice(waiting, TEXTS_PER_REQUEST)):
-            show(client.infer(model, part, top_k))
+        model = client.describe(name or client.model_name())
+        waiting = _arguments(_checked(texts), model) if texts else _lines(model)
+        while part := list(islice(waiting, ROWS_PER_REQUEST)):
+            show(model, client.infer(model, part, top_k))
+
+
+def _arguments(texts: Iterable[str], model: Description) -> Iterator[Row]:
+    waiting = iter(texts)
+    while row := tuple(islice(waiting, len(model.inputs))):
+        yield _whole(row, model, "the last text stands alone")
+
+
+def _whole(row: Row, model: Description, where: str) -> Row:
+    if len(row) != len(model.inputs):
+        raise TextgateError(
+            f"{where}: {model.name} reads {' and '.join(model.inputs)} for each answer; give both, on a line with a tab"
+            " between them"
+        )
+    return row
 
 
 def _checked(texts: Iterable[str]) -> Iterator[str]:
@@ -45,7 +64,7 @@ def _checked(texts: Iterable[str]) -> Iterator[str]:
         yield text
 
 
-def _lines() -> Iterator[str]:
+def _lines(model: Description) -> Iterator[Row]:
     """Blank lines are left out."""
     for number, line in enumerate(sys.stdin.buffer, 1):
         try:
@@ -53,20 +72,33 @@ def _lines() -> Iterator[str]:
         except UnicodeDecodeError:
             raise TextgateError(f"line {number} of standard input is not UTF-8") from None
         if text:
-            yield text
+            row = (text,) if len(model.inputs) == 1 else tuple(text.split("\t"))
+            yield _whole(row, model, f"line {number} of standard input has {len(row)} texts")
 
 
-def _show_json(predictions: list[Prediction]) -> None:
+def _show_json(model: Description, predictions: list[Prediction]) -> None:
     for prediction in predictions:
         ranking = [{"label": label, "probability": probability} for label, probability in prediction.ranking]
-        line = {"text": prediction.text, **ranking[0], "version": prediction.version}
-        click.echo(json.dumps({**line, "ranking": ranking} if len(ranking) > 1 else line, ensure_ascii=False))
+        answer: dict[str, Any]
+        if "label" in model.outputs:
+            answer = {**ranking[0], **({"ranking": ranking} if len(ranking) > 1 else {})}
+        else:
+            answer = {"labels": ranking} if "labels" in model.outputs else {"entities": prediction.entities}
+        line = {**prediction.texts, **answer, "version": prediction.version}
+        click.echo(json.dumps(line, ensure_ascii=False))
 
 
-def _show_table(predictions: list[Prediction]) -> None:
-    table = Table("label", "probability", "text", box=None, pad_edge=False, header_style="bold")
+def _show_table(model: Description, predictions: list[Prediction]) -> None:
+    """A line for each label or entity, or one with a dash; what was asked about stands on the first."""
+    ranked, tagged = "label" in model.outputs, "entities" in model.outputs
+    headings = ["label", "probability", *(["entity"] if tagged else []), *model.inputs]
+    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
     for prediction in predictions:
-        for rank, (label, probability) in enumerate(prediction.ranking):
-            shown = Text(prediction.text if rank == 0 else "")
-            table.add_row(Text(label, style="" if rank else "green"), f"{probability:.3f}", shown)
+        lines: list[tuple[str, ...]] = [(label, f"{probability:.3f}") for label, probability in prediction.ranking]
+        if tagged:
+            lines = [(one["label"], f"{one['probability']:.3f}", one["text"]) for one in prediction.entities]
+        for rank, (label, *cells) in enumerate(lines or [("-",) * (len(headings) - len(model.inputs))]):
+            style = "" if ranked and rank else "green"
+            texts = prediction.texts.values() if rank == 0 else ()
+            table.add_row(Text(label, style=style), *map(Text, [*cells, *texts]))
     Console().print(table)

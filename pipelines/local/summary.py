@@ -20,6 +20,7 @@ OUTCOMES = {
     "refused-by-canary": "[red]refused by the canary[/]",
     "unchanged": "[cyan]nothing changed; nothing registered[/]",
 }
+METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1", "micro_f1": "micro F1"}
 
 
 def show(run: Run, settings: Settings, answers: Table | None = None, options: str = "", again: str = "") -> None:
@@ -71,7 +72,8 @@ def _step(run: Run, name: str) -> str:
 
 def _metrics(run: Run, evaluation: dict[str, Any]) -> Table:
     table = Table(title=f"{evaluation['rows']} test rows", title_justify="left", box=None, pad_edge=False)
-    for heading in ("", "accuracy", "macro F1", "size"):
+    metrics = [METRICS[name] for name in evaluation["bundle"]["metrics"]]
+    for heading in ("", *metrics, "size"):
         table.add_column(heading, justify="left" if not heading else "right")
     quantization = run.report("quantize", "report", "quantization.json") or {"candidates": {}, "chosen": ""}
     sizes = {name: figures["bytes"] for name, figures in quantization["candidates"].items()}
@@ -92,8 +94,7 @@ def _beside_floor(training: dict[str, Any]) -> str:
 
 
 def _scores(part: dict[str, Any]) -> list[str]:
-    metrics = part["metrics"]
-    return [f"{m['value']:.4f} [{m['low']:.3f}, {m['high']:.3f}]" for m in (metrics["accuracy"], metrics["macro_f1"])]
+    return [f"{m['value']:.4f} [{m['low']:.3f}, {m['high']:.3f}]" for m in part["metrics"].values()]
 
 
 def _size(size: int | None) -> str:
@@ -134,7 +135,8 @@ def _places(run: Run) -> list[tuple[str, str]]:
 def next_commands(run: Run, settings: Settings, challenger: str, options: str, again: str) -> list[str]:
     """Three commands worth typing after this outcome, with the program named as it was called."""
     textgate = sys.argv[0] if Path(sys.argv[0]).name == "textgate" else "textgate"
-    serve, predict = f"{textgate} serve{options}", f'{textgate} predict "the battery died after a day"'
+    texts = ["the battery died after a day", *(["it broke"] if settings.data.task == "text-pair" else [])]
+    serve, predict = f"{textgate} serve{options}", " ".join([textgate, "predict", *(f'"{text}"' for text in texts)])
     another_seed = again or f"{textgate} run{options} --set training.seed={settings.training.seed + 1}"
     if run.outcome == "registered" and settings.promote.mode == "manual":
         return [f"{textgate} promote {settings.name} {challenger}{options}", serve, predict]

@@ -140,7 +140,7 @@ def test_each_value_is_checked(bundle: Path, key: str, value: Any) -> None:
 
 @pytest.mark.parametrize("content", ["[]", "{}", '[{"text": "a"}]', '[{"text": 1, "label": "b"}]', "["])
 def test_malformed_examples_are_refused(bundle: Path, content: str) -> None:
-    assert read_canary(bundle)[1] == ("bad", "negative")
+    assert read_canary(bundle)[1] == {"text": "bad", "label": "negative"}
     (bundle / "canary.json").write_text(content)
     with pytest.raises(TextgateError, match=r"canary\.json"):
         read_canary(bundle)

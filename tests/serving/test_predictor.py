@@ -12,8 +12,9 @@ from onnx import load, save
 from components.base.errors import TextgateError
 from components.base.truncation import Truncation
 from serving.bundle import write_manifest
-from serving.predictor import Predictor, Scorer, softmax
+from serving.predictor import Predictor, Scorer
 from serving.pyfunc import _load_pyfunc
+from serving.tasks.task import softmax
 
 TEXTS = ["good", "bad bad so good good", "", "so so so", "unheard of", "bad", "good so bad " * 9, "so good"]
 

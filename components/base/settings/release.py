@@ -10,7 +10,8 @@ from components.base.settings.section import Fraction, Positive, Section
 
 
 class QuantizationSettings(Section):
-    """int8 is taken when, on validation rows, it agrees with float this often and loses at most this much accuracy."""
+    """int8 is taken when, on validation rows, it agrees with float this often and loses at most this much accuracy
+    (for several labels or tags: micro F1)."""
 
     candidates: Annotated[list[Literal["float32", "int8"]], Field(min_length=1)] = ["float32", "int8"]
     min_agreement: Fraction = 0.97
@@ -24,7 +25,7 @@ class QuantizationSettings(Section):
         return self
 
 
-Metric = Literal["accuracy", "macro_f1"]
+Metric = Literal["accuracy", "macro_f1", "micro_f1"]
 
 
 class EvaluationSettings(Section):
@@ -36,10 +37,12 @@ class EvaluationSettings(Section):
 
 class GateSettings(Section):
     """Floors hold always. Against a champion, `metric` must be better by more than `min_gain`, and the paired interval
-    of the difference must not reach below minus `max_loss`."""
+    of the difference must not reach below minus `max_loss`. Micro F1 is for multi-label and token-tags (of entities);
+    elsewhere it is the accuracy."""
 
     min_accuracy: Fraction = 0.5
     min_macro_f1: Fraction = 0.5
+    min_micro_f1: Fraction = 0.0
     min_label_recall: Fraction = 0.0
     max_agreement_loss: Fraction = 0.05
     max_latency_ms: Annotated[float, Field(gt=0)] = 1000.0

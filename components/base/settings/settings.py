@@ -52,6 +52,12 @@ class Settings(Section):
                 f"tokenization.truncation {self.tokenization.truncation} is not for the task {self.data.task};"
                 " use head or tail"
             )
+        single = self.data.task in ("single-label", "text-pair")
+        if single and (self.gate.metric == "micro_f1" or self.gate.min_micro_f1):
+            raise ValueError(
+                f"gate.metric micro_f1 and gate.min_micro_f1 are not for the task {self.data.task}, where micro F1 is"
+                " the accuracy; use accuracy and min_accuracy"
+            )
         if self.deploy.mode == "auto" and self.promote.mode == "manual":
             raise ValueError("deploy.mode auto needs promote.mode auto: only a champion is deployed")
         if self.base_model.warm_start == "champion" and not self.promote.keep_checkpoint:

@@ -11,6 +11,7 @@ from components.base import registry, tracking
 from components.base.errors import TextgateError
 from components.base.mlflow_client import connect, mlflow, uri
 from serving import bundle as bundles
+from tests.serving import tiny_tasks
 
 
 @pytest.fixture
@@ -53,6 +54,25 @@ def test_mlflow_loads_the_version(version: str, tiny: ModuleType, monkeypatch: p
     assert answer["label"].tolist() == [label for _, label in tiny.EXAMPLES]
     assert model.predict(model.input_example)["label"].tolist() == [tiny.EXAMPLES[0][1]]
     assert model.metadata.signature.outputs.input_names() == ["label", "probability"]
+
+
+@pytest.mark.parametrize("task", tiny_tasks.LABELS)
+def test_mlflow_loads_each_task(task: str, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_tasks.write_bundle(tmp_path / "bundle", task)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri())
+    model = mlflow.pyfunc.load_model(f"models:/tiny/{store(tmp_path / 'bundle')}")
+    example = tiny_tasks.EXAMPLES[task][0]
+    (answer,) = model.predict(model.input_example).to_dict("records")
+    if task == "token-tags":
+        found = [{**entity, "probability": 0} for entity in answer["entities"]]
+        expected = sorted(
+            ({**entity, "probability": 0} for entity in example["entities"]), key=lambda one: one["start"]
+        )
+        assert found == expected
+    else:
+        (key,) = {"label", "labels"} & set(example)
+        assert sorted(answer[key]) == sorted(example[key])
+    assert model.metadata.signature.outputs.input_names() == list(answer)
 
 
 def test_a_version_is_found_by_its_digest(version: str, bundle: Path) -> None:

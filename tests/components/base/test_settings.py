@@ -38,7 +38,9 @@ def test_the_default_config_is_valid() -> None:
         ({"training": {"bucket_lengths": [16]}}, ["max_length 64", "16"]),
         ({"quantization": {"candidates": ["int8"]}}, ["quantization", "float32"]),
         ({"quantization": {"candidates": ["int4", "float32"]}}, ["quantization.candidates.0", "'int8'", "'int4'"]),
-        ({"gate": {"metric": "f1"}}, ["gate.metric", "'accuracy' or 'macro_f1'", "'f1'"]),
+        ({"gate": {"metric": "f1"}}, ["gate.metric", "'macro_f1' or 'micro_f1'", "'f1'"]),
+        ({"gate": {"metric": "micro_f1"}}, ["not for the task single-label", "use accuracy"]),
+        ({"gate": {"min_micro_f1": 0.5}}, ["gate.min_micro_f1", "use accuracy and min_accuracy"]),
         ({"deploy": {"mode": "auto"}}, ["deploy.mode auto needs promote.mode auto"]),
         (
             {"base_model": {"reference": "a", "warm_start": "champion"}, "promote": {"keep_checkpoint": False}},
@@ -71,6 +73,13 @@ def test_what_is_wrong_is_refused_with_key_value_and_what_is_allowed(
     with pytest.raises(TextgateError) as refused:
         load(write(tmp_path, **changes))
     assert all(part in str(refused.value) for part in ["config.yaml", *said]), str(refused.value)
+
+
+@pytest.mark.parametrize("task", ["multi-label", "token-tags"])
+def test_micro_f1_is_for_several_labels_and_tags(tmp_path: Path, task: str) -> None:
+    data = {"labels": ["a", "b"], "task": task}
+    gate = load(write(tmp_path, data=data, gate={"metric": "micro_f1", "min_micro_f1": 0.4})).gate
+    assert (gate.metric, gate.min_micro_f1) == ("micro_f1", 0.4)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"- a list", b"a: [", b""])

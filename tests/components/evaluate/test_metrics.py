@@ -5,10 +5,15 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from components.base.settings import EvaluationSettings
+from components.base.targets.labels import LabelTargets
 from components.evaluate.metrics import compare, score
 
 OPTIONS = EvaluationSettings(bootstrap_samples=2000)
 LABELS = ["a", "b", "c"]
+
+
+def right(truth: np.ndarray) -> LabelTargets:
+    return LabelTargets([""] * len(truth), truth, LABELS)
 
 
 @pytest.fixture
@@ -20,7 +25,7 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
 
 def test_values_are_those_of_scikit_learn(rows: tuple[np.ndarray, np.ndarray]) -> None:
     truth, predicted = rows
-    found = score(truth, predicted, LABELS, OPTIONS)
+    found = score(right(truth), predicted, OPTIONS)
     assert found["metrics"]["accuracy"]["value"] == pytest.approx(accuracy_score(truth, predicted))
     assert found["metrics"]["macro_f1"]["value"] == pytest.approx(f1_score(truth, predicted, average="macro"))
     assert found["averages"]["weighted"]["f1"] == pytest.approx(f1_score(truth, predicted, average="weighted"))
@@ -36,7 +41,7 @@ def test_intervals_are_those_of_resampled_rows(rows: tuple[np.ndarray, np.ndarra
         drawn = rng.integers(0, 400, 400)
         values.append(f1_score(truth[drawn], predicted[drawn], average="macro", labels=[0, 1, 2], zero_division=0))
     low, high = np.quantile(values, [0.025, 0.975])
-    interval = score(truth, predicted, LABELS, OPTIONS)["metrics"]["macro_f1"]
+    interval = score(right(truth), predicted, OPTIONS)["metrics"]["macro_f1"]
     assert (interval["low"], interval["high"]) == (pytest.approx(low, abs=0.01), pytest.approx(high, abs=0.01))
 
 
@@ -44,15 +49,15 @@ def test_paired_interval_is_narrow_for_models_that_err_on_the_same_rows(rows: tu
     truth, predicted = rows
     nearly = predicted.copy()
     nearly[:4] = (nearly[:4] + 1) % 3
-    found = compare(truth, nearly, predicted, 3, OPTIONS)["accuracy"]
-    alone = score(truth, predicted, LABELS, OPTIONS)["metrics"]["accuracy"]
+    found = compare(right(truth), nearly, predicted, OPTIONS)["accuracy"]
+    alone = score(right(truth), predicted, OPTIONS)["metrics"]["accuracy"]
     assert found["low"] <= found["difference"] <= found["high"]
     assert found["high"] - found["low"] < (alone["high"] - alone["low"]) / 2
 
 
 def test_swapping_the_two_models_turns_the_sign(rows: tuple[np.ndarray, np.ndarray]) -> None:
     truth, predicted = rows
-    there, back = compare(truth, truth, predicted, 3, OPTIONS), compare(truth, predicted, truth, 3, OPTIONS)
+    there, back = compare(right(truth), truth, predicted, OPTIONS), compare(right(truth), predicted, truth, OPTIONS)
     for metric in ("accuracy", "macro_f1"):
         assert there[metric]["difference"] == pytest.approx(-back[metric]["difference"])
         assert there[metric]["low"] > 0 > back[metric]["high"]
@@ -60,13 +65,13 @@ def test_swapping_the_two_models_turns_the_sign(rows: tuple[np.ndarray, np.ndarr
 
 def test_a_label_that_the_data_does_not_know_is_wrong() -> None:
     truth = np.array([0, 1, 2, 0])
-    found = score(truth, np.array([0, -1, 2, 0]), LABELS, OPTIONS)
+    found = score(right(truth), np.array([0, -1, 2, 0]), OPTIONS)
     assert found["metrics"]["accuracy"]["value"] == 0.75
     assert found["per_label"]["b"]["recall"] == 0
 
 
 def test_one_label_only_and_one_row_yield_numbers() -> None:
     for truth in (np.zeros(50, dtype=int), np.array([1])):
-        found = score(truth, truth, LABELS, OPTIONS)
+        found = score(right(truth), truth, OPTIONS)
         assert found["metrics"]["accuracy"]["value"] == 1
         assert all(np.isfinite(value) for metric in found["metrics"].values() for value in metric.values())

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from components.base.settings import EvaluationSettings, GateSettings
+from components.base.targets.labels import LabelTargets
+from components.base.targets.tags import TagTargets
 from components.evaluate.metrics import compare, score
 from components.gate.rules import verdict
 
@@ -24,15 +26,16 @@ def predictions(truth: np.ndarray, wrong: float, seed: int) -> np.ndarray:
 
 def evaluation(truth: np.ndarray, mine: np.ndarray, theirs: np.ndarray | None, digest: str = "mine") -> dict[str, Any]:
     champion = None
+    targets = LabelTargets([""] * len(truth), truth, LABELS)
     if theirs is not None:
-        comparison = compare(truth, mine, theirs, 3, OPTIONS)
+        comparison = compare(targets, mine, theirs, OPTIONS)
         champion = {
             "version": "7",
             "digest": "theirs",
             "comparison": comparison,
-            **score(truth, theirs, LABELS, OPTIONS),
+            **score(targets, theirs, OPTIONS),
         }
-    scored = {"digest": digest, **score(truth, mine, LABELS, OPTIONS)}
+    scored = {"digest": digest, **score(targets, mine, OPTIONS)}
     return {"bundle": scored, "agreement_with_float": 1.0, "champion": champion}
 
 
@@ -86,6 +89,30 @@ def test_each_floor_refuses_alone(truth: np.ndarray, change: dict[str, float], r
     assert verdict(evaluation(truth, mine, None), TIMING, RULES)["passed"]
     decision = verdict(evaluation(truth, mine, None), TIMING, RULES.model_copy(update=change))
     assert [entry["rule"].startswith(rule) for entry in decision["rules"] if not entry["passed"]] == [True]
+
+
+def test_micro_f1_of_entities_has_a_floor_and_decides(truth: np.ndarray) -> None:
+    labels = ["O", "B-x", "I-x"]
+    targets = TagTargets([["w"] * 5] * 300, truth, labels)
+    mine, theirs = predictions(truth, 0.05, 1), predictions(truth, 0.1, 2)
+    against = {"version": "7", "digest": "theirs", "comparison": compare(targets, mine, theirs, OPTIONS)}
+    scored = {"digest": "mine", **score(targets, mine, OPTIONS)}
+    found = {"bundle": scored, "agreement_with_float": 1.0, "champion": against}
+    rules = RULES.model_copy(update={"metric": "micro_f1", "min_micro_f1": 0.6})
+    decision = verdict(found, TIMING, rules)
+    assert decision["passed"] and "micro f1 is +0." in decision["summary"]
+    high = verdict(found, TIMING, rules.model_copy(update={"min_micro_f1": 0.99}))
+    assert [rule["rule"] for rule in high["rules"] if not rule["passed"]] == ["micro F1"]
+
+
+def test_labels_without_test_rows_have_no_recall_to_stand_on(truth: np.ndarray) -> None:
+    targets = TagTargets([["w"]] * 10, np.zeros(10, int), ["O", "B-x", "I-x"])
+    scored = {"digest": "mine", **score(targets, targets.truth, OPTIONS)}
+    found = {"bundle": scored, "agreement_with_float": 1.0, "champion": None}
+    lenient = RULES.model_copy(update={"min_macro_f1": 0.0})
+    assert verdict(found, TIMING, lenient)["passed"]
+    decision = verdict(found, TIMING, lenient.model_copy(update={"min_label_recall": 0.1}))
+    assert "none has test rows" in decision["summary"]
 
 
 def test_disagreement_with_float_is_refused(truth: np.ndarray) -> None:

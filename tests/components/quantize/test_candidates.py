@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 
 from components.base.settings import QuantizationSettings
+from components.base.targets.labels import LabelTargets
+from components.base.targets.sets import SetTargets
+from components.base.targets.tags import TagTargets
 from components.quantize.calibration import fit_temperature
 from components.quantize.candidates import choose, compare, judge
 
 LIMITS = QuantizationSettings(min_agreement=0.98, max_accuracy_drop=0.01)
+
+
+def right(truth: np.ndarray) -> LabelTargets:
+    return LabelTargets([""] * len(truth), truth, ["a", "b", "c"])
 
 
 def logits_with(wrong: int) -> tuple[np.ndarray, np.ndarray]:
@@ -22,10 +29,10 @@ def test_int8_is_taken_only_within_the_limits(wrong: int, within: bool) -> None:
     reference, truth = logits_with(0)
     logits, _ = logits_with(wrong)
     figures = {
-        "float32": {**compare(reference, reference, truth, 900), "within_limits": True, "why": ""},
-        "int8": compare(logits, reference, truth, 300),
+        "float32": {**compare(right(truth), reference, reference, 900), "within_limits": True, "why": ""},
+        "int8": compare(right(truth), logits, reference, 300),
     }
-    why = judge(figures["int8"], LIMITS)
+    why = judge(figures["int8"], "accuracy", LIMITS)
     figures["int8"] |= {"within_limits": not why, "why": why}
     chosen, reason = choose(figures)
     assert chosen == ("int8" if within else "float32")
@@ -41,18 +48,60 @@ def test_temperature_undoes_overconfidence() -> None:
     assert fit_temperature(logits * 4, truth) == pytest.approx(4.0, abs=0.4)
 
 
+def test_temperature_of_several_labels_undoes_overconfidence() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1, (4000, 3))
+    truth = rng.random(logits.shape) < 1 / (1 + np.exp(-logits))
+    assert fit_temperature(logits, truth) == pytest.approx(1.0, abs=0.1)
+    assert fit_temperature(logits * 4, truth) == pytest.approx(4.0, abs=0.4)
+
+
+def test_words_that_were_not_scored_do_not_move_the_temperature() -> None:
+    rng = np.random.default_rng(0)
+    logits, truth = rng.normal(0, 2, (500, 3)), rng.integers(0, 3, 500)
+    lost = np.concatenate([logits, np.full((300, 3), np.nan)])
+    assert fit_temperature(lost, np.concatenate([truth, np.zeros(300, int)])) == fit_temperature(logits, truth)
+
+
+def test_several_labels_agree_where_all_of_a_row_do() -> None:
+    truth = np.array([[True, False, False], [False, True, True], [False, False, False], [True, True, False]])
+    targets = SetTargets([""] * 4, truth, ["a", "b", "c"])
+    reference = np.where(truth, 2.0, -2.0)
+    logits = reference.copy()
+    logits[0, 2] = logits[1, 1] = 0.5
+    logits[1, 2] = -0.5
+    figures = compare(targets, logits, reference, 300)
+    assert figures["agreement"] == 0.5
+    assert figures["micro_f1_drop"] == pytest.approx(1 - 2 * 4 / (5 + 5))
+    assert "micro f1, more than 0.01" in judge({**figures, "agreement": 1}, targets.main, LIMITS)
+
+
+def test_tags_agree_by_word_and_lose_by_entity() -> None:
+    labels = ["O", "B-x", "I-x"]
+    truth = np.array([1, 2, 0, 0, 1, 0])
+    targets = TagTargets([["w"] * 4, ["w"] * 2], truth, labels)
+    reference = np.eye(3)[truth].astype(np.float32)
+    reference[5] = np.nan
+    logits = reference.copy()
+    logits[1] = [1, 0, 0]
+    figures = compare(targets, logits, reference, 300)
+    assert figures["agreement"] == pytest.approx(5 / 6)
+    assert (figures["micro_f1"], figures["micro_f1_drop"]) == (0.5, 0.5)
+    assert figures["max_logit_difference"] == 1
+
+
 def test_other_answers_are_refused_even_where_no_accuracy_is_lost() -> None:
     truth = np.zeros(100, dtype=int)
     reference, logits = np.eye(3)[np.ones(100, dtype=int)], np.eye(3)[np.full(100, 2)]
-    figures = compare(logits, reference, truth, 300)
+    figures = compare(right(truth), logits, reference, 300)
     assert figures["accuracy_drop"] == 0
-    assert "agrees with float on 0.0000" in judge(figures, LIMITS)
-    assert judge(compare(reference, reference, truth, 300), LIMITS) == ""
+    assert "agrees with float on 0.0000" in judge(figures, "accuracy", LIMITS)
+    assert judge(compare(right(truth), reference, reference, 300), "accuracy", LIMITS) == ""
 
 
 def test_lost_accuracy_is_refused_even_where_most_answers_agree() -> None:
     reference, truth = logits_with(0)
     logits, _ = logits_with(2)
     assert "loses 0.0200 accuracy" in judge(
-        compare(logits, reference, truth, 300), LIMITS.model_copy(update={"min_agreement": 0.5})
+        compare(right(truth), logits, reference, 300), "accuracy", LIMITS.model_copy(update={"min_agreement": 0.5})
     )

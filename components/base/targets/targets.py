@@ -1,0 +1,94 @@
+"""What a task must say of rows and their right answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.base.counts import Counts, Floats
+from components.base.errors import TextgateError
+from components.base.truncation import Integers
+from serving.tasks.task import Decider, Decisions, Logits, Task
+
+
+class Targets(ABC):
+    """`rows` are what a model of `task` reads; `truth` the decisions that would be right, as Task.decide gives them.
+
+    `classes` are what F1 is averaged over, `metrics` the names of those that the task has, `main` the one that
+    quantization may lose little of. `column` names what is decided on, in the tables.
+    """
+
+    task: Task
+    metrics: tuple[str, ...] = ("accuracy", "macro_f1")
+    main = "accuracy"
+    column = "label"
+    classes: list[str]
+
+    def __init__(self, rows: list[Any], truth: Decisions, labels: list[str]) -> None:
+        self.rows, self.truth, self.labels = rows, truth, labels
+        self.classes = labels
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    @abstractmethod
+    def of(cls, table: pa.Table, labels: list[str]) -> Self:
+        """See targets_of."""
+
+    @property
+    def decider(self) -> Decider:
+        """As long as nothing is fitted."""
+        return Decider(self.labels, thresholds=self.task.thresholds(self.labels))
+
+    @abstractmethod
+    def translated(self, decisions: Decisions, labels: Sequence[str]) -> Decisions:
+        """Decisions by the labels of a model, as decisions by those of the data; one that the data does not know is
+        none of these, and always wrong."""
+
+    @abstractmethod
+    def same(self, one: Decisions, other: Decisions) -> Decisions:
+        """bool [decisions]: where two agree."""
+
+    @abstractmethod
+    def counts(self, predicted: Decisions) -> Counts: ...
+
+    @abstractmethod
+    def keys(self, decisions: Decisions) -> Integers:
+        """int [rows, k]: rows with equal keys of truth and of predictions have equal counts."""
+
+    @abstractmethod
+    def margins(self, logits: Logits) -> Floats:
+        """[rows]: by how much each was decided, at the least."""
+
+    @abstractmethod
+    def example(self, row: int) -> dict[str, Any] | None:
+        """A row with its right answer, as read_canary has it; None where the server would read it otherwise."""
+
+    @abstractmethod
+    def stored(self, decisions: Decisions) -> pa.Array:
+        """As the table's own column holds them; a label that the data does not know is null."""
+
+    def confusion(self, predicted: Decisions) -> list[list[int]] | None:
+        """[true][predicted], where each row has one of the labels and not several."""
+        return None
+
+
+def places(values: pa.Array, labels: Sequence[str], what: str) -> Integers:
+    """int64, the place of each value among the labels."""
+    found = pc.index_in(values, value_set=pa.array(labels, pa.string()))
+    if found.null_count:
+        unknown = values.filter(found.is_null())[0].as_py()
+        raise TextgateError(f"the data has the {what} {unknown!r}, which is not among data.labels of the config")
+    return np.asarray(found, np.int64)
+
+
+def among(names: Sequence[str], labels: Sequence[str]) -> Integers:
+    """int64, the place of each name among the labels, -1 where it is none."""
+    number = {label: place for place, label in enumerate(labels)}
+    return np.array([number.get(name, -1) for name in names], np.int64)

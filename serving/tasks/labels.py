@@ -1,0 +1,46 @@
+"""One label for each text, or for each pair of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from components.base.encoding import Encoded, Encoder
+from serving.tasks.task import Decider, Decisions, Output, Probabilities, Task
+
+
+class SingleLabel(Task):
+    """label and probability are those of the likeliest label, or of the best k, likeliest first."""
+
+    name = "single-label"
+    outputs = (Output("label", "BYTES"), Output("probability", "FP32"), Output("probabilities", "FP32", (-1, "labels")))
+    shown = ("label", "probability")
+    ranks = True
+
+    def decide(self, probabilities: Probabilities, decider: Decider) -> Decisions:
+        return np.asarray(probabilities.argmax(axis=1))
+
+    def answers(
+        self, columns: Sequence[Sequence[str]], probabilities: Probabilities, decider: Decider, top_k: int = 0
+    ) -> dict[str, Any]:
+        ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, : top_k or 1]
+        best = np.take_along_axis(probabilities, ranks, 1)
+        label = np.array(decider.labels, object)[ranks]
+        if not top_k:
+            label, best = label[:, 0], best[:, 0]
+        return {"label": label, "probability": best, "probabilities": probabilities}
+
+
+class TextPair(SingleLabel):
+    """A row is a tuple of two texts."""
+
+    name = "text-pair"
+    inputs = ("text", "text_pair")
+
+    def read(self, columns: Sequence[Sequence[str]]) -> list[Any]:
+        return list(zip(*columns, strict=True))
+
+    def encode(self, encoder: Encoder, rows: Sequence[Any]) -> Encoded:
+        return encoder.pairs([first for first, _ in rows], [second for _, second in rows])

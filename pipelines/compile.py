@@ -8,7 +8,6 @@ from pathlib import Path
 
 from kfp import compiler
 
-from components.base.errors import TextgateError
 from components.base.files import canonical_json, sha256_text, write_text
 from components.base.settings import Settings, read_suite, step_sections
 from pipelines.data.version import read_version
@@ -16,19 +15,10 @@ from pipelines.finetune import build
 from pipelines.lint import check
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAINABLE = ("single-label",)
 
 
 def compile_pipeline(settings: Settings, path: Path) -> None:
-    """Writes the pipeline as one YAML; settings are arguments of a run, the modes of promote and deploy part of it.
-
-    Raises TextgateError for a task that no model can be trained for yet.
-    """
-    if settings.data.task not in TRAINABLE:
-        raise TextgateError(
-            f"data.task {settings.data.task}: such data can be imported, validated and tokenized; models are trained"
-            f" for {', '.join(TRAINABLE)} so far"
-        )
+    """Writes the pipeline as one YAML; settings are arguments of a run, the modes of promote and deploy part of it."""
     beside = path.with_name(f".{path.stem}.beside.yaml")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -19,6 +19,12 @@ class Devices:
         self.count = count
         self.strategy = tf.distribute.MirroredStrategy(_names(count)) if count > 1 else None
 
+    @property
+    def gpus(self) -> list[str]:
+        """The names of those in use."""
+        there = tf.config.list_logical_devices("GPU")
+        return [f"GPU:{number}" for number in range(min(self.count, len(there)))]
+
     def scope(self) -> AbstractContextManager[Any]:
         """What has variables is to be built within."""
         return self.strategy.scope() if self.strategy else nullcontext()

@@ -87,9 +87,16 @@ class TrainStep:
         return loss, float(self._flush(share / scale, rate))
 
     def rehearse(self, batch: Batch) -> None:
-        """The gradients of a batch, for nothing: to see whether memory holds them."""
+        """The gradients of a batch, for nothing: to see whether memory holds them. Whatever training draws at random
+        afterwards is what it would have drawn."""
         weight = np.ones(batch.targets.shape, np.float32)
-        self._update(*batch.inputs(self.names), batch.targets.astype(np.int32), weight, float("nan"), 0.0, 1.0)
+        seeds = [variable for variable in self.model.variables if variable.name == "seed_generator_state"]
+        kept = [variable.numpy() for variable in seeds]
+        try:
+            self._update(*batch.inputs(self.names), batch.targets.astype(np.int32), weight, float("nan"), 0.0, 1.0)
+        finally:
+            for variable, value in zip(seeds, kept, strict=True):
+                variable.assign(value)
 
     def _target_specs(self) -> list[tf.TensorSpec]:
         shape = [None] * RANK[self.kind]

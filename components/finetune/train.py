@@ -6,12 +6,15 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from components.base.ahead import ahead
 from components.base.errors import TextgateError
 from components.base.progress import Progress
 from components.base.settings import BATCH_SIZE, TrainingSettings
@@ -30,6 +33,8 @@ from components.finetune.step import TrainStep, input_specs
 POINTS = 1000
 SCORED_AT_ONCE = 64
 UPDATES_A_SHAPE = 200
+# Beside the step, which thus never waits for its batch.
+ASSEMBLERS = 1
 
 
 def prepare(settings: TrainingSettings) -> Devices:
@@ -60,7 +65,7 @@ class Trainer:
         self.model, self.settings, self.labels, self.pad, self.devices = model, settings, labels, pad, devices
         self.checkpoints, self.stopped = checkpoints, stopped
         self.best: list[np.ndarray] = []
-        self.cost = Cost()
+        self.cost = Cost(devices.gpus)
         self.names = [tensor.name for tensor in model.inputs]
         self.batch_size = 0
         self.xla = "off"
@@ -75,7 +80,7 @@ class Trainer:
         Raises TextgateError when loss or gradient stop being finite or memory does not hold a batch, and SystemExit
         when told to stop, with a checkpoint saved where there is a place for one.
         """
-        self.xla = chosen_xla(self.settings, train, gpu=bool(tf.config.list_logical_devices("GPU")))
+        self.xla = chosen_xla(self.settings, train, gpu=bool(self.devices.gpus))
         step = TrainStep(self.model, self.settings, train.kind, self.devices, compiled=self.xla)
         weights = label_weights(train, len(self.labels), self.settings)
         state = self._resumed(step)
@@ -86,13 +91,15 @@ class Trainer:
         while state.epoch < self.settings.epochs and not self._patience_is_over(state):
             epoch, groups = state.epoch, updates[state.epoch]
             started = time.monotonic() - state.seconds
-            for groups_of_update in groups[state.update :]:
-                self._one(step, state, train, groups_of_update, weights, sum(map(len, updates[:epoch])), total)
-                rows = sum(len(group.members) for group in groups_of_update)
-                note = f"epoch {epoch + 1}/{self.settings.epochs}, loss {state.loss / state.weight:.3f}"
-                progress.advance(rows, note)
-                state.seconds = time.monotonic() - started
-                self._keep(step, state)
+            before, rest = sum(map(len, updates[:epoch])), groups[state.update :]
+            with closing(ahead(partial(self._assembled, train), rest, ASSEMBLERS)) as assembled:
+                for groups_of_update, made in zip(rest, assembled, strict=True):
+                    self._one(step, state, train, groups_of_update, made, weights, before, total)
+                    rows = sum(len(group.members) for group in groups_of_update)
+                    note = f"epoch {epoch + 1}/{self.settings.epochs}, loss {state.loss / state.weight:.3f}"
+                    progress.advance(rows, note)
+                    state.seconds = time.monotonic() - started
+                    self._keep(step, state)
             rate = learning_rate(sum(map(len, updates[: epoch + 1])) - 1, total, self.settings)
             self._end_epoch(state, validation, rate, started)
             self._keep(step, state)
@@ -104,25 +111,17 @@ class Trainer:
             return self.settings.batch_size
         print("::progress:: looking for the largest batch that memory holds", flush=True)
         longest = max(range(len(train)), key=lambda row: len(train.tokens[row]))
-        found = largest_batch(self._rehearsal(step, train, longest), self._bucket(train, longest))
+        length = self.settings.bucket_for(len(train.tokens[longest]))
+        found = largest_batch(self._rehearsal(step, train, Group(length, np.array([longest]))), length)
         print(f"::progress:: batches of {found} rows", flush=True)
         return found
 
-    def _bucket(self, train: Rows, row: int) -> int:
-        return self.settings.bucket_for(len(train.tokens[row]))
-
-    def _rehearsal(self, step: TrainStep, train: Rows, row: int) -> Callable[[int], None]:
-        """Tries batches of so many copies of a row; what is random in training goes on as if that had not been."""
-        kept = [variable.numpy() for variable in self.model.non_trainable_variables]
+    def _rehearsal(self, step: TrainStep, train: Rows, group: Group) -> Callable[[int], None]:
+        """Tries batches of so many copies of the group's first row, for nothing."""
 
         def rehearse(size: int) -> None:
-            group = Group(self._bucket(train, row), np.full(size, row))
-            try:
-                with noticing_exhaustion():
-                    step.rehearse(self._assemble(train, group))
-            finally:
-                for variable, value in zip(self.model.non_trainable_variables, kept, strict=True):
-                    variable.assign(value)
+            with noticing_exhaustion():
+                step.rehearse(self._assemble(train, group._replace(members=np.full(size, group.members[0]))))
 
         return rehearse
 
@@ -132,6 +131,9 @@ class Trainer:
         rng = np.random.default_rng([settings.seed, epoch])
         groups = plan(train, settings.bucket_lengths, self.batch_size, settings.batch_tokens, rng)
         return [groups[start : start + settings.accumulate] for start in range(0, len(groups), settings.accumulate)]
+
+    def _assembled(self, train: Rows, groups: list[Group]) -> list[Batch]:
+        return [self._assemble(train, group) for group in groups]
 
     def _assemble(self, train: Rows, group: Group) -> Batch:
         """Filled up to the one shape that its bucket has where the step is compiled, and to what devices divide."""
@@ -146,13 +148,13 @@ class Trainer:
         state: State,
         train: Rows,
         groups: list[Group],
+        made: list[Batch],
         weights: np.ndarray,
         before: int,
         total: int,
     ) -> None:
         number = before + state.update
         rate = learning_rate(number, total, self.settings)
-        made = [self._assemble(train, group) for group in groups]
         try:
             with self.cost.step(made), noticing_exhaustion():
                 loss, weight, norm = train_step.update(made, weights, rate)
@@ -173,8 +175,7 @@ class Trainer:
 
     def _too_large(self, train_step: TrainStep, train: Rows, groups: list[Group]) -> TextgateError:
         group = max(groups, key=lambda group: len(group.members) * group.length)
-        rehearsal = self._rehearsal(train_step, train, int(group.members[0]))
-        fits = largest_batch(rehearsal, group.length, len(group.members) // 2)
+        fits = largest_batch(self._rehearsal(train_step, train, group), group.length, len(group.members) // 2)
         return TextgateError(
             f"memory does not hold the training of a batch of {len(group.members)} rows of {group.length} tokens;"
             f" {fits} rows of that length would fit: set training.batch_size to {fits} (training.accumulate"

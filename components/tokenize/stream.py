@@ -1,19 +1,10 @@
-"""Rows on a fixed grid, and work on them that goes on while others are read and written."""
+"""Rows on a fixed grid, however they come."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-# Two, so that the library's threads have work while Python takes the ids out of what they gave.
-WORKERS = 2
 
 
 def on_grid(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
@@ -31,19 +22,3 @@ def on_grid(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordB
             count += rest.num_rows
     if held:
         yield pa.concat_batches(held)
-
-
-def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """function(item) of each, in order, by threads that are at most WORKERS + 1 items before what is taken."""
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > WORKERS:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from components.base.ahead import ahead
 from components.base.encoding import Encoder
 from components.base.errors import TextgateError
 from components.base.files import new_folder, read_json, sha256_file, write_json
@@ -22,12 +23,14 @@ from components.base.settings import SPLITS, TokenizeStep
 from components.base.tables import SplitReader
 from components.base.truncation import Truncation
 from components.tokenize.rows import RowEncoder
-from components.tokenize.stream import ahead, on_grid
+from components.tokenize.stream import on_grid
 from components.tokenize.tally import Measures, Tally, health
 
 ENCODED_SPLITS = ("train", "validation")
 CELL_ROWS = 2048
 CULPRITS = 20
+# Two, so that the library's threads have work while Python takes the ids out of what they gave.
+WORKERS = 2
 
 
 def tokenize(tables: Path, base_model: Path, settings: TokenizeStep, encoded: Path) -> None:
@@ -115,7 +118,7 @@ def _encode(
 
     with _writer(folder / f"{split}.arrow", rows.schema) if split in ENCODED_SPLITS else nullcontext() as writer:
         chosen = islice(enumerate(on_grid(reader.batches(CELL_ROWS), CELL_ROWS)), first, last)
-        for batch, measures in ahead(work, chosen):
+        for batch, measures in ahead(work, chosen, WORKERS):
             if writer:
                 writer.write_batch(batch)
             tally.add(measures)

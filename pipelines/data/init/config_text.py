@@ -273,6 +273,9 @@ def _training(text: YamlText, found: Found) -> None:
     text.put("batch_size", 32, 1)
     text.put("bucket_lengths", limits.bucket_lengths, 1, "batches are padded to one of these")
     text.put("learning_rate", 1.0e-4, 1)
+    if found.roles.task in ("multi-label", "token-tags"):
+        of = "entities, of whatever type" if found.roles.task == "token-tags" else "all decisions on labels"
+        text.put("keep_best", "micro_f1", 1, f"F1 over {of}, says which epoch is best")
 
 
 def _gate(text: YamlText, found: Found) -> None:

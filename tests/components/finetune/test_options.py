@@ -22,7 +22,8 @@ from components.finetune.onnx_export import check_onnx
 from components.finetune.rows import Rows
 from components.finetune.step import TrainStep
 from components.finetune.train import Trainer
-from components.finetune.trained_parts import choose_trained
+from components.finetune.trained_parts import choose_trained, flat_layers
+from tests.components.finetune.reference_models import FAMILIES, FOLDER, build, inputs_of
 from tests.components.finetune.training import finish, start, write_inputs
 from tests.tiny_project import LABELS, write_base_model
 
@@ -170,6 +171,42 @@ def test_a_probe_of_every_kind_of_target(base: Path, kind: str) -> None:
     before = trainer.validate(rows)["validation_loss"]
     probe_head(model, rows, BUCKETS, 0, 1)
     assert trainer.validate(rows)["validation_loss"] < before * 0.8
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_low_rank_additions_are_for_every_family(family: str) -> None:
+    model = build(FOLDER / family, "first")
+    choose_trained(model, ModelSettings(lora_rank=2), TrainingSettings())
+    layers = len(flat_layers(model.backbone))
+    assert sum("lora" in variable.path for variable in model.trainable_variables) == 4 * layers
+    assert any("logits" in variable.path for variable in model.trainable_variables)
+    assert not any("embedding" in variable.path for variable in model.trainable_variables)
+
+
+@pytest.mark.parametrize("head", ["first", "mean", "tags", "pairs"])
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "albert"])
+def test_the_part_above_frozen_layers_answers_as_the_whole_does(family: str, head: str) -> None:
+    model = build(FOLDER / family, head)
+    settings = TrainingSettings(embeddings="frozen", frozen_layers=1, bucket_lengths=BUCKETS)
+    inputs = inputs_of(model, family)
+    sizes = inputs[1].sum(axis=1)
+    types = [row[:size] for row, size in zip(inputs[2], sizes, strict=True)] if len(inputs) > 2 else None
+    tokens = [row[:size] for row, size in zip(inputs[0], sizes, strict=True)]
+    targets: Any = [0 * row for row in tokens] if head == "tags" else np.zeros(len(sizes), np.int32)
+    rows = Rows(tokens, targets, types)
+    stored = frozen.with_hidden(model, rows, settings, 1)
+    upper = Trainer(frozen.upper_part(model, 1), settings, LABELS, 1)
+    whole = Trainer(model, settings, LABELS, 1)
+    for one, other in zip(upper.logits(stored), whole.logits(rows), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_shared_layers_are_computed_each_time() -> None:
+    model = build(FOLDER / "albert", "first")
+    settings = TrainingSettings(embeddings="frozen", frozen_layers=1)
+    assert not frozen.pays(model, settings, (rows_of(), rows_of()))
+    assert frozen.pays(build(FOLDER / "bert", "first"), settings, (rows_of(), rows_of()))
+    assert not frozen.pays(build(FOLDER / "bert", "first"), TrainingSettings(frozen_layers=1), (rows_of(), rows_of()))
 
 
 @pytest.mark.parametrize("pooling", ["first", "mean"])

@@ -32,7 +32,7 @@ from components.finetune.step import TrainStep, input_specs
 
 POINTS = 1000
 SCORED_AT_ONCE = 64
-UPDATES_A_SHAPE = 200
+UPDATES_A_LENGTH, LONGEST_COMPILED = 200, 64
 # Beside the step, which thus never waits for its batch.
 ASSEMBLERS = 1
 
@@ -225,7 +225,7 @@ class Trainer:
             raise SystemExit(128 + self.stopped[0])
 
     def _tensors(self, train_step: TrainStep) -> dict[str, np.ndarray]:
-        kept = {"model": self.model.variables, "optimizer": train_step.optimizer.variables}
+        kept = {"model": self.model.variables, "optimizer": train_step.variables}
         tensors = {
             f"{name}.{number}": np.asarray(variable.numpy())
             for name, variables in kept.items()
@@ -240,7 +240,7 @@ class Trainer:
         state, tensors = found
         for number, variable in enumerate(self.model.variables):
             variable.assign(tensors[f"model.{number}"])
-        for number, slot in enumerate(train_step.optimizer.variables):
+        for number, slot in enumerate(train_step.variables):
             slot.assign(tensors[f"optimizer.{number}"])
         self.best = [tensors[f"best.{number}"] for number in range(sum(name.startswith("best.") for name in tensors))]
         state.resumed += 1
@@ -266,10 +266,12 @@ class Trainer:
 def chosen_xla(settings: TrainingSettings, train: Rows, *, gpu: bool) -> str:
     """What is compiled: `settings.xla`, or for auto the step where that repays its compiling, once for each bucket.
 
-    On a processor it does not at any length (benchmarks/finetune/options.py); on a GPU UPDATES_A_SHAPE is a guess.
+    On two cores compiling took 3 to 8 s for each length; then a step took a fifth less at 16 tokens, a tenth at 32, a
+    twentieth at 64, and no less at 128. On a GPU nothing was measured.
     """
     if settings.xla != "auto":
         return settings.xla
     rows = settings.batch_size if isinstance(settings.batch_size, int) else BATCH_SIZE
-    shapes = len({settings.bucket_for(len(tokens)) for tokens in train.tokens})
-    return "step" if gpu and settings.epochs * len(train) / rows >= UPDATES_A_SHAPE * shapes else "off"
+    lengths = {settings.bucket_for(len(tokens)) for tokens in train.tokens}
+    short = gpu or max(lengths) <= LONGEST_COMPILED
+    return "step" if short and settings.epochs * len(train) / rows >= UPDATES_A_LENGTH * len(lengths) else "off"

@@ -21,7 +21,7 @@ from components.finetune.networks import EncoderNetwork
 from components.finetune.onnx_export import check_onnx
 from components.finetune.rows import Rows
 from components.finetune.step import TrainStep
-from components.finetune.train import Trainer
+from components.finetune.train import Trainer, chosen_xla
 from components.finetune.trained_parts import choose_trained, flat_layers
 from tests.components.finetune.reference_models import FAMILIES, FOLDER, build, inputs_of
 from tests.components.finetune.training import finish, start, write_inputs
@@ -82,6 +82,25 @@ def test_compiled_steps_give_the_same_weights(base: Path, xla: str) -> None:
     assert (plain[1].xla, compiled[1].xla) == ("off", xla)
     assert_close(plain[0].model, compiled[0].model, 2e-4)
     assert compiled[2].epochs[0]["train_loss"] == pytest.approx(plain[2].epochs[0]["train_loss"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "longest", "gpu", "chosen"),
+    [
+        ({"epochs": 39}, 16, False, "off"),
+        ({"epochs": 80}, 16, False, "step"),
+        ({"epochs": 80}, 65, False, "off"),
+        ({"epochs": 80}, 65, True, "step"),
+        ({"epochs": 80, "batch_size": "auto"}, 16, False, "off"),
+        ({"epochs": 1, "xla": "step"}, 16, False, "step"),
+        ({"epochs": 80, "xla": "off"}, 16, False, "off"),
+    ],
+)
+def test_auto_compiles_what_is_long_enough(changes: dict[str, Any], longest: int, gpu: bool, chosen: str) -> None:
+    """40 rows of one length are 5 updates of 8 rows an epoch."""
+    rows = Rows([np.zeros(longest, np.int32)] * 40, np.zeros(40, np.int32))
+    settings = TrainingSettings(**{**BASE, "bucket_lengths": [16, 128], **changes})
+    assert chosen_xla(settings, rows, gpu=gpu) == chosen
 
 
 def test_rows_that_fill_a_batch_up_count_for_nothing(base: Path) -> None:

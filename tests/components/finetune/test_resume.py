@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,6 +80,23 @@ def test_stopped_anywhere_it_ends_in_the_same_bytes(
     report = json.loads((inputs / f"stopped-{number}/training.json").read_text())
     assert report["resumed"] == 1, "it did not begin anew"
     assert list(tmp_path.iterdir()) == [], "what is finished needs no checkpoint"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [{"xla": "step"}, {"precision": "mixed_float16"}, {"accumulate": 3}])
+def test_every_kind_of_step_goes_on_to_the_same_bytes(inputs: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    name = "-".join(map(str, *changes.items()))
+    done = finish(start(inputs, f"whole-{name}", SETTINGS.model_copy(update=changes)))
+    assert done[0] == 0, done[1]
+    settings = kept_in(tmp_path).model_copy(update=changes)
+    process = start(inputs, f"killed-{name}", settings)
+    wait_for(tmp_path, process, 2)
+    process.kill()
+    finish(process)
+    again = finish(start(inputs, f"killed-{name}", settings))
+    assert again[0] == 0, again[1]
+    whole, killed = (inputs / f"{which}-{name}/hf/model.safetensors" for which in ("whole", "killed"))
+    assert killed.read_bytes() == whole.read_bytes()
 
 
 def a_checkpoint(place: Path, identity: dict[str, object]) -> Checkpoints:

@@ -24,7 +24,7 @@ from components.finetune.scores import scores, tag_scheme
 from tests.components.finetune.training import finish, start, write_inputs
 from tests.tiny_project import LABELS, TAGS
 
-SETTINGS = TrainingSettings(epochs=24, batch_size=8, learning_rate=0.005, bucket_lengths=[12, 24], threads=1)
+SETTINGS = TrainingSettings(epochs=24, batch_size=8, learning_rate=0.005, bucket_lengths=[12, 24], threads=1, xla="off")
 CLASSES = {
     "multi-label": ("BertForSequenceClassification", "multi_label_classification"),
     "text-pair": ("BertForSequenceClassification", "single_label_classification"),

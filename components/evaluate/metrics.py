@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from components.base.counts import Floats, Sums, ratio
+from components.base.counts import Counts, Floats, Sums, ratio
 from components.base.settings import EvaluationSettings
 from components.base.targets import Targets
 from serving.tasks.task import Decisions
@@ -25,10 +25,11 @@ DRAWN_AT_ONCE = 1 << 23
 def score(targets: Targets, predicted: Decisions, options: EvaluationSettings) -> dict[str, Any]:
     """The SCORE part of evaluation.json: metrics with intervals, per label, averages, and where each row has one label
     confusion[true][predicted]."""
-    whole = targets.counts(predicted).whole()
-    (samples,) = _samples(targets, [predicted], options)
+    counts = targets.counts(predicted)
+    whole = counts.whole()
+    (samples,) = _samples(targets, [predicted], [counts], options)
     metrics = {name: _with_interval(name, whole, samples, options.confidence) for name in targets.metrics}
-    if (targets.counts(predicted).decisions == 1).all():
+    if (counts.decisions == 1).all():
         metrics["accuracy"] |= _wilson(whole, options.confidence)
     confusion = targets.confusion(predicted)
     return {
@@ -42,21 +43,23 @@ def compare(
     targets: Targets, predicted: Decisions, champion: Decisions, options: EvaluationSettings
 ) -> dict[str, dict[str, float]]:
     """For each metric: predicted minus champion on the same rows, with its paired interval."""
-    mine, theirs = (targets.counts(decisions).whole() for decisions in (predicted, champion))
-    my_samples, their_samples = _samples(targets, [predicted, champion], options)
+    models = [predicted, champion]
+    counts = [targets.counts(decisions) for decisions in models]
+    mine, theirs = _samples(targets, models, counts, options)
     result = {}
     for name in targets.metrics:
-        low, high = _interval(my_samples[name] - their_samples[name], options.confidence)
-        difference = float(mine.metric(name)[0] - theirs.metric(name)[0])
-        result[name] = {"difference": difference, "low": low, "high": high}
+        low, high = _interval(mine[name] - theirs[name], options.confidence)
+        first, second = (float(model.whole().metric(name)[0]) for model in counts)
+        result[name] = {"difference": first - second, "low": low, "high": high}
     return result
 
 
-def _samples(targets: Targets, models: Sequence[Decisions], options: EvaluationSettings) -> list[dict[str, Floats]]:
+def _samples(
+    targets: Targets, models: Sequence[Decisions], counts: Sequence[Counts], options: EvaluationSettings
+) -> list[dict[str, Floats]]:
     """The metrics of each model, on the same samples of rows."""
     keys = np.concatenate([targets.keys(decisions) for decisions in (targets.truth, *models)], axis=1)
     _, rows, times = np.unique(keys, axis=0, return_index=True, return_counts=True)
-    counts = [targets.counts(decisions) for decisions in models]
     found: list[dict[str, list[Floats]]] = [{name: [] for name in targets.metrics} for _ in models]
     rng = np.random.default_rng(options.seed)
     step = max(1, DRAWN_AT_ONCE // len(rows))

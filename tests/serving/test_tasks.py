@@ -69,6 +69,7 @@ def test_several_labels_are_decided_each_by_its_threshold(bundles: dict[str, Pat
         [False, True, False],
         [False] * 3,
     ]
+    assert predictor.task.decide(np.array([[0.5, 0.49, 0.51]]), predictor.decider).tolist() == [[True, False, True]]
     write_bundle(tmp_path / "other", "multi-label", thresholds=[0.9, 0.9, 0.3], temperature=5.0)
     other = Predictor(tmp_path / "other")
     assert other.decide(other.logits(["good bad", "unheard"])).tolist() == [[False, False, True], [False, False, True]]
@@ -107,6 +108,13 @@ def test_without_outside_a_lost_word_has_the_first_tag(tmp_path: Path) -> None:
     (entities,) = answers["entities"]
     assert [entity["label"] for entity in entities] == ["sign"] * 8 + ["noun"]
     assert entities[-1]["probability"] == 0
+
+
+@pytest.mark.parametrize("task", NEW)
+def test_no_row_gives_no_answer(bundles: dict[str, Path], task: str) -> None:
+    predictor = Predictor(bundles[task])
+    assert predictor.probabilities([]).shape == (0, len(LABELS[task]))
+    assert len(predictor.decide(predictor.logits([]))) == 0
 
 
 def test_a_model_of_another_task_is_refused(bundles: dict[str, Path]) -> None:

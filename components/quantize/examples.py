@@ -35,7 +35,7 @@ def _take(targets: Targets, rows: np.ndarray, chosen: dict[int, dict[str, Any]])
     """The first rows that can be asked; one that is chosen already counts."""
     found = 0
     for row in rows.tolist():
-        example = chosen.get(row) or targets.example(row)
+        example = targets.example(row)
         if example is not None:
             chosen[row] = example
             found += 1

@@ -99,6 +99,12 @@ def test_words_that_fall_to_truncation_are_outside(tmp_path: Path, policy: str, 
     assert predictor.decide(logits).tolist() == np.where(scored, 3, 0).tolist()
 
 
+def test_a_lost_word_is_outside_wherever_that_tag_stands(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "bundle", "token-tags", labels=["B-place", "O", "I-place", "B-person", "I-person"])
+    predictor = Predictor(tmp_path / "bundle")
+    assert predictor.decide(predictor.logits([["anna"] * 9])).tolist() == [3] * 8 + [1]
+
+
 def test_without_outside_a_lost_word_has_the_first_tag(tmp_path: Path) -> None:
     labels = ["noun", "verb", "name", "sign", "mark"]
     write_bundle(tmp_path / "bundle", "token-tags", labels=labels)

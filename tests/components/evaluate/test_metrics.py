@@ -68,6 +68,7 @@ def test_a_label_that_the_data_does_not_know_is_wrong() -> None:
     found = score(right(truth), np.array([0, -1, 2, 0]), OPTIONS)
     assert found["metrics"]["accuracy"]["value"] == 0.75
     assert found["per_label"]["b"]["recall"] == 0
+    assert [found["per_label"][label]["support"] for label in LABELS] == [2, 1, 1]
 
 
 def test_one_label_only_and_one_row_yield_numbers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from tests.hub import LARGE, Hub, Model, commit_of, one_commit, serving
 ROOT = Path(__file__).resolve().parents[3]
 FILES = {
     "config.json": b"{}",
-    "model.safetensors": os.urandom(3 * LARGE),
+    "model.safetensors": random.Random(1).randbytes(3 * LARGE),
     "tokenizer.json": b"tokens" * 1000,
     "vocab.txt": b"",
     "pytorch_model.bin": b"a pickle" * LARGE,

@@ -167,8 +167,4 @@ def _notes(found: Found) -> list[str]:
     notes += [f"{said[key]} (data.source.{key})" for key, count in counts.items() if count]
     if found.limits.too_long:
         notes.append(f"much longer than all others: {counted(found.limits.too_long, 'text')}")
-    if found.roles.task != "single-label":
-        notes.append(
-            f"import and validation know the task {found.roles.task}; training takes single-label only, so far"
-        )
     return notes

@@ -139,6 +139,7 @@ def test_low_rank_additions_alone_are_trained_and_end_up_in_the_weights(base: Pa
     network, trainer, _ = trained(base, ModelSettings(lora_rank=2))
     paths = {variable.path for variable in network.model.trainable_variables}
     assert sum("lora" in path for path in paths) == 2 * 2 * 2, "query and value of two layers, two factors each"
+    assert any("pooled" in path for path in paths), "what the logits are made of is new, and is trained whole"
     assert all("lora" in path or "/bias" in path or "pooled" in path or "logits" in path for path in paths)
     network.write(tmp_path)
     rows = rows_of(16, 3)

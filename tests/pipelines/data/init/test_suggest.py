@@ -64,8 +64,10 @@ def test_json_lines_of_several_labels(tmp_path: Path, texts: Texts) -> None:
         {"uid": f"u{n}", "body": text, "topics": [["a"], ["a", "b"], []][n % 3]} for n, text in enumerate(texts(90))
     ]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    data = made(tmp_path / "a.jsonl").data
+    settings = made(tmp_path / "a.jsonl")
+    data = settings.data
     assert (data.task, data.labels, data.columns.id, data.columns.label) == ("multi-label", ["a", "b"], "uid", "topics")
+    assert settings.training.keep_best == "micro_f1"
 
 
 def test_a_sheet_of_several_labels(table: Table, texts: Texts) -> None:

@@ -74,7 +74,8 @@ def write_tables(folder: Path, splits: dict[str, list[dict[str, Any]]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for split, rows in splits.items():
         strings, lists = pa.string(), pa.list_(pa.string())
-        schema = pa.schema([(name, lists if isinstance(value, list) else strings) for name, value in rows[0].items()])
+        first = rows[0] if rows else dict.fromkeys(("id", "text", "label"), "")
+        schema = pa.schema([(name, lists if isinstance(value, list) else strings) for name, value in first.items()])
         pq.write_table(pa.Table.from_pylist(rows, schema), folder / f"{split}.parquet")
 
 

@@ -194,10 +194,11 @@ def test_windows_score_in_validation_as_they_do_when_served(inputs: Path, tmp_pa
     ("most", "steps", "said"),
     [
         (200_000, 0, "the checkpoint cannot be written to .*checkpoint: File too large; free space"),
-        (
+        pytest.param(
             100_000,
             2,
             "cannot be saved to .*File too large.*; free space there, or name another folder in TMPDIR",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -216,6 +217,7 @@ def test_a_disk_that_fills_is_said_and_nothing_is_half_written(
     assert not list(tmp_path.glob("place/*"))
 
 
+@pytest.mark.slow
 def test_fewer_rows_than_a_batch_has_are_trained_on(tmp_path: Path) -> None:
     write_tables(tmp_path / "tables", {split: make_rows(7) for split in ("train", "validation", "test")})
     write_base_model(tmp_path / "base_model")

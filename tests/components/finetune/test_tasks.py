@@ -32,7 +32,9 @@ CLASSES = {
 }
 
 
-@pytest.mark.parametrize("task", CLASSES)
+@pytest.mark.parametrize(
+    "task", [pytest.param(task, marks=() if task == "token-tags" else pytest.mark.slow) for task in CLASSES]
+)
 def test_the_step_learns_the_task(tmp_path: Path, task: Task) -> None:
     inputs = write_inputs(tmp_path, task)
     status, err = finish(start(inputs, "checkpoint", SETTINGS))
@@ -73,6 +75,7 @@ def test_a_label_that_the_head_does_not_know_is_refused(encoded: dict[str, Path]
         read_rows(encoded[task] / "train.arrow", 2)
 
 
+@pytest.mark.slow
 def test_the_step_refuses_it_too(tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path)
     write_json(tmp_path / "encoded/labels.json", LABELS[:2])

@@ -32,7 +32,7 @@ from components.finetune.step import TrainStep, input_specs
 
 POINTS = 1000
 SCORED_AT_ONCE = 64
-UPDATES_A_LENGTH, LONGEST_COMPILED = 200, 64
+UPDATES_A_LENGTH = 200
 # Beside the step, which thus never waits for its batch.
 ASSEMBLERS = 1
 
@@ -264,14 +264,14 @@ class Trainer:
 
 
 def chosen_xla(settings: TrainingSettings, train: Rows, *, gpu: bool) -> str:
-    """What is compiled: `settings.xla`, or for auto the step where that repays its compiling, once for each bucket.
+    """What is compiled: `settings.xla`, or for auto, on a GPU, the step where that repays its compiling, once for each
+    bucket; UPDATES_A_LENGTH is a guess.
 
-    On two cores compiling took 3 to 8 s for each length; then a step took a fifth less at 16 tokens, a tenth at 32, a
-    twentieth at 64, and no less at 128. On a GPU nothing was measured.
+    On two cores compiling took 3 to 8 s for each length; then a step took a fifth less at 16 tokens, a tenth at 32, and
+    no less at 128, on a quiet machine, but as long or longer on a busy one: there it is left to who knows.
     """
     if settings.xla != "auto":
         return settings.xla
     rows = settings.batch_size if isinstance(settings.batch_size, int) else BATCH_SIZE
     lengths = {settings.bucket_for(len(tokens)) for tokens in train.tokens}
-    short = gpu or max(lengths) <= LONGEST_COMPILED
-    return "step" if short and settings.epochs * len(train) / rows >= UPDATES_A_LENGTH * len(lengths) else "off"
+    return "step" if gpu and settings.epochs * len(train) / rows >= UPDATES_A_LENGTH * len(lengths) else "off"

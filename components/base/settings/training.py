@@ -82,7 +82,7 @@ class TrainingSettings(Section):
 
     `deterministic` makes equal seeds and thread counts give equal weights, for a tenth more time. In `mixed_bfloat16`
     and `mixed_float16` the weights stay float32. `xla` compiles the `update` of the weights, or the whole `step`, whose
-    shapes are then one for each bucket; `auto` does the latter where training is long enough to repay it.
+    shapes are then one for each bucket; `auto` does the latter on a GPU, where training is long enough to repay it.
     `devices` counts the GPUs that share a batch, 0 for all of this host; without any, more than one are logical devices
     of the processor, for trial.
     """

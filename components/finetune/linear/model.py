@@ -6,11 +6,13 @@ Of texts: counts of tokens and of pairs of neighbours, 1 + ln(count), times the 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
@@ -19,7 +21,7 @@ from components.base.encoding import UNTAGGED
 from components.finetune.rows import Kind, Rows
 
 MOST_FEATURES, LEAST_ROWS = 100_000, 2
-INVERSE_PENALTY, ITERATIONS, TOLERANCE = 10.0, 100, 1e-3
+INVERSE_PENALTY, ITERATIONS, TOLERANCE = 10.0, 50, 1e-3
 AROUND = (0, -1, 1)
 
 
@@ -87,22 +89,27 @@ def _fit_tags(rows: Rows, labels: int, vocabulary: int, seed: int) -> LinearMode
 
 
 def _regression(features: Any, targets: np.ndarray, labels: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [features, labels] and bias [labels], float32; a label without a row is never the likeliest."""
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=ITERATIONS, tol=TOLERANCE, random_state=seed)
+    """Weights [features, labels] and bias [labels], float32; a label without a row is never the likeliest.
+
+    A bounded number of passes is enough for a floor, whether the optimum is reached or not.
+    """
+    model = LogisticRegression(solver="sag", C=INVERSE_PENALTY, max_iter=ITERATIONS, tol=TOLERANCE, random_state=seed)
     weights, bias = np.zeros((features.shape[1], labels)), np.full(labels, -10.0)
-    if targets.ndim == 2:
-        for label, one in enumerate(OneVsRestClassifier(model).fit(features, targets.astype(np.int32)).estimators_):
-            if hasattr(one, "coef_"):
-                weights[:, label], bias[label] = one.coef_[0], one.intercept_[0]
-            elif targets[:, label].all():
-                bias[label] = 10.0
-    elif len(known := np.unique(targets)) == 1:
-        bias[known] = 0.0
-    else:
-        model.fit(features, targets)
-        sides = np.array([-0.5, 0.5])[:, None] if len(known) == 2 else np.ones((1, 1))
-        weights[:, known] = (sides * model.coef_).T if len(known) == 2 else model.coef_.T
-        bias[known] = (sides * model.intercept_).ravel() if len(known) == 2 else model.intercept_
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if targets.ndim == 2:
+            for label, one in enumerate(OneVsRestClassifier(model).fit(features, targets.astype(np.int32)).estimators_):
+                if hasattr(one, "coef_"):
+                    weights[:, label], bias[label] = one.coef_[0], one.intercept_[0]
+                elif targets[:, label].all():
+                    bias[label] = 10.0
+        elif len(known := np.unique(targets)) == 1:
+            bias[known] = 0.0
+        else:
+            fitted = model.fit(features, targets)
+            both = np.array([[-0.5], [0.5]]) if len(known) == 2 else 1.0
+            weights[:, known] = (both * fitted.coef_).T
+            bias[known] = (both * fitted.intercept_[:, None]).ravel()
     return weights.astype(np.float32), bias.astype(np.float32)
 
 

@@ -87,11 +87,10 @@ def test_compiled_steps_give_the_same_weights(base: Path, xla: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "longest", "gpu", "chosen"),
     [
-        ({"epochs": 39}, 16, False, "off"),
-        ({"epochs": 80}, 16, False, "step"),
-        ({"epochs": 80}, 65, False, "off"),
-        ({"epochs": 80}, 65, True, "step"),
-        ({"epochs": 80, "batch_size": "auto"}, 16, False, "off"),
+        ({"epochs": 39}, 16, True, "off"),
+        ({"epochs": 40}, 16, True, "step"),
+        ({"epochs": 80}, 16, False, "off"),
+        ({"epochs": 80, "batch_size": "auto"}, 16, True, "off"),
         ({"epochs": 1, "xla": "step"}, 16, False, "step"),
         ({"epochs": 80, "xla": "off"}, 16, False, "off"),
     ],

@@ -20,11 +20,9 @@ from components.base.signals import noting_stop
 from components.finetune.checkpoints import Checkpoints, State
 from components.finetune.cost import Cost
 from components.finetune.linear import network as linear
-from components.finetune.linear.model import fit
 from components.finetune.networks import Network, build_network
 from components.finetune.onnx_export import check_onnx
 from components.finetune.rows import Rows, read_rows
-from components.finetune.scores import scores
 from components.finetune.train import Trainer, prepare
 
 LIBRARIES = ("tensorflow", "keras", "keras-hub", "numpy")
@@ -72,19 +70,14 @@ def _finetune_linear(
     started, cost = time.monotonic(), Cost()
     train, validation = splits
     print("::progress:: fitting the linear model", flush=True)
-    model = fit(train, len(labels), linear.vocabulary(base_model), settings.training.seed)
-    found = {
-        f"validation_{name}": value for name, value in scores(model.logits(validation), validation, labels).items()
-    }
-    print(f"::progress:: fitted in {time.monotonic() - started:.0f} s", flush=True)
-    epoch = {"epoch": 1.0, **found, "seconds": time.monotonic() - started}
+    model, found = linear.fitted(base_model, labels, train, validation, settings.training.seed)
+    epoch = {"epoch": 1.0, **{name: value for name, value in found.items() if name != "rows"}}
     with _writable(checkpoint), new_folder(checkpoint) as folder:
         linear.write(model, labels, base_model, folder)
         sample, training = validation.first(128), settings.training
         difference = check_onnx(folder / "model.onnx", sample, model.logits(sample), training.bucket_lengths, 0)
         report = _report(settings, State(epochs=[epoch], best_epoch=1), cost, train, validation)
-        floor = {"rows": len(train), **found, "seconds": epoch["seconds"]}
-        report |= {"onnx_max_difference": difference, "floor": floor}
+        report |= {"onnx_max_difference": difference, "floor": found}
         write_json(folder / "training.json", {**report, "seconds": time.monotonic() - started})
 
 

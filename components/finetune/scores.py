@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax
 from seqeval.metrics import f1_score as entity_f1
-from seqeval.scheme import BILOU, IOB2, IOBES
+from seqeval.scheme import IOB2
 from sklearn.metrics import f1_score
 
 from components.base.encoding import UNTAGGED
 from components.finetune.rows import Rows
+from serving.tasks.entities import OUTSIDE, Scheme
 
-# By the letters before the dash of entity tags; the first that has them all.
-SCHEMES = ((frozenset("BI"), IOB2), (frozenset("BIES"), IOBES), (frozenset("BILU"), BILOU))
+
+def validation_scores(logits: Any, rows: Rows, labels: list[str]) -> dict[str, float]:
+    """What `scores` gives, as the report of a training names it."""
+    return {f"validation_{name}": value for name, value in scores(logits, rows, labels).items()}
 
 
 def scores(logits: Any, rows: Rows, labels: list[str]) -> dict[str, float]:
@@ -22,8 +25,8 @@ def scores(logits: Any, rows: Rows, labels: list[str]) -> dict[str, float]:
 
     Of texts with one label: mean cross-entropy, the share that is right, F1 over labels. With several: cross-entropy
     over all labels, the share with all labels right, F1 over labels and over all decisions, at a probability of a half.
-    Of tags: the same over words, but F1 over entities (`seqeval`, strict) where tags are IOB2, IOBES or BILOU: macro
-    over their types, micro over all of them.
+    Of tags: the same over words, but F1 over entities (`seqeval`, strict IOB2): macro over their types, micro over all
+    of them. Tags without B- stand for themselves, all but O.
     """
     if rows.kind == "tags":
         return _of_tags(logits, rows, labels)
@@ -57,18 +60,11 @@ def _of_tags(logits: list[np.ndarray], rows: Rows, labels: list[str]) -> dict[st
         "loss": float(-log_softmax(together, axis=1)[np.arange(len(targets)), targets].mean()),
         "accuracy": float((together.argmax(axis=1) == targets).mean()),
     }
-    scheme = tag_scheme(labels)
+    iob2, own = Scheme(labels).iob2, [place for place, label in enumerate(labels) if label != OUTSIDE]
     for average in ("macro", "micro"):
         result[f"{average}_f1"] = float(
-            entity_f1(*named, average=average, mode="strict", scheme=scheme, zero_division=0)
-            if scheme
-            else f1_score(targets, together.argmax(axis=1), average=average, zero_division=0)
+            entity_f1(*named, average=average, mode="strict", scheme=IOB2, zero_division=0)
+            if iob2
+            else f1_score(targets, together.argmax(axis=1), labels=own, average=average, zero_division=0)
         )
     return result
-
-
-def tag_scheme(labels: list[str]) -> Any:
-    """seqeval's scheme of entity tags, None where the tags are no entities'."""
-    letters = {label.partition("-")[0] for label in labels if label != "O"}
-    entities = all("-" in label for label in labels if label != "O")
-    return next((scheme for known, scheme in SCHEMES if letters <= known), None) if entities else None

@@ -27,7 +27,7 @@ from components.finetune.losses import label_weights
 from components.finetune.memory import OutOfMemory, largest_batch, noticing_exhaustion
 from components.finetune.rows import Rows
 from components.finetune.schedule import learning_rate
-from components.finetune.scores import scores
+from components.finetune.scores import validation_scores
 from components.finetune.step import TrainStep, input_specs
 
 POINTS = 1000
@@ -184,13 +184,13 @@ class Trainer:
         )
 
     def _end_epoch(self, state: State, validation: Rows, rate: float, started: float) -> None:
-        scores = self.validate(validation)
+        found = self.validate(validation)
         self.cost.mark()
         state.epochs.append(
             {
                 "epoch": state.epoch + 1,
                 "train_loss": state.loss / state.weight,
-                **scores,
+                **found,
                 "learning_rate": rate,
                 "seconds": time.monotonic() - started,
             }
@@ -249,7 +249,7 @@ class Trainer:
 
     def validate(self, rows: Rows) -> dict[str, float]:
         """Loss, accuracy and F1 on the texts of `rows`: see `scores`."""
-        return {f"validation_{name}": value for name, value in scores(self.logits(rows), rows, self.labels).items()}
+        return validation_scores(self.logits(rows), rows, self.labels)
 
     def logits(self, rows: Rows) -> Any:
         """float32 [rows, labels], or one [tokens, labels] for each row, in the order of `rows`."""

@@ -14,7 +14,7 @@ from components.finetune import plain_checkpoint
 from components.finetune.linear.model import LinearModel, fit
 from components.finetune.linear.onnx_export import write_onnx
 from components.finetune.rows import Rows
-from components.finetune.scores import scores
+from components.finetune.scores import validation_scores
 
 FLOOR_ROWS = 20_000
 TENSORS = ("weights", "bias", "grams", "idf")
@@ -27,14 +27,19 @@ def vocabulary(base_model: Path) -> int:
 
 def floor(base_model: Path, labels: list[str], train: Rows, validation: Rows, seed: int) -> dict[str, float]:
     """The scores on validation of a linear model of at most FLOOR_ROWS rows; `rows` and `seconds` of its training."""
-    started = time.monotonic()
     if len(train) > FLOOR_ROWS:
         train = train.take(np.sort(np.random.default_rng(seed).permutation(len(train))[:FLOOR_ROWS]))
+    return fitted(base_model, labels, train, validation, seed)[1]
+
+
+def fitted(
+    base_model: Path, labels: list[str], train: Rows, validation: Rows, seed: int
+) -> tuple[LinearModel, dict[str, float]]:
+    """The model, and what `floor` says of it."""
+    started = time.monotonic()
     model = fit(train, len(labels), vocabulary(base_model), seed)
-    found = {
-        f"validation_{name}": value for name, value in scores(model.logits(validation), validation, labels).items()
-    }
-    return {"rows": len(train), **found, "seconds": time.monotonic() - started}
+    found = validation_scores(model.logits(validation), validation, labels)
+    return model, {"rows": len(train), **found, "seconds": time.monotonic() - started}
 
 
 def write(model: LinearModel, labels: list[str], base_model: Path, folder: Path) -> None:

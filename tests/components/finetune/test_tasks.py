@@ -20,7 +20,7 @@ from components.base.settings.data import Task
 from components.finetune.batches import Group, assemble
 from components.finetune.losses import element_weights, label_weights, losses
 from components.finetune.rows import Rows, read_rows
-from components.finetune.scores import scores, tag_scheme
+from components.finetune.scores import scores
 from tests.components.finetune.training import finish, start, write_inputs
 from tests.tiny_project import LABELS, TAGS
 
@@ -152,24 +152,16 @@ def test_tags_are_scored_by_word_and_by_entity() -> None:
         for average in ("macro", "micro"):
             expected = entity_f1(*named, average=average, mode="strict", scheme=IOB2)
             assert 0 < expected < 1 and found[f"{average}_f1"] == pytest.approx(expected)
-    plain = ["noun", "verb", "other"]
+
+
+def test_tags_that_are_no_entities_stand_for_themselves() -> None:
+    plain = ["O", "noun", "verb"]
     rows, logits = tag_rows(plain)
-    found = scores(logits, rows, plain)
-    assert found["micro_f1"] == pytest.approx(found["accuracy"])
-
-
-@pytest.mark.parametrize(
-    ("tags", "name"),
-    [
-        (["O", "B-a", "I-a"], "IOB2"),
-        (["O", "B-a", "I-a", "E-a", "S-a"], "IOBES"),
-        (["O", "B-a", "I-a", "L-a", "U-a"], "BILOU"),
-        (["NOUN", "VERB"], None),
-        (["O", "X-a"], None),
-    ],
-)
-def test_what_scheme_tags_are_of(tags: list[str], name: str | None) -> None:
-    assert getattr(tag_scheme(tags), "__name__", None) == name
+    wanted = np.concatenate(rows.targets)
+    predicted = np.concatenate(logits).argmax(axis=1)[wanted >= 0]
+    for average in ("macro", "micro"):
+        expected = f1_score(wanted[wanted >= 0], predicted, labels=[1, 2], average=average)
+        assert scores(logits, rows, plain)[f"{average}_f1"] == pytest.approx(expected)
 
 
 def test_only_tagged_words_weigh_in_the_loss() -> None:

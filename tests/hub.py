@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from tests.loopback import listening
 
 LARGE = 1 << 20
 
@@ -69,24 +71,9 @@ def one_commit(files: dict[str, bytes], **options: object) -> Model:
 @contextmanager
 def serving(hub: Hub) -> Iterator[Hub]:
     with ExitStack() as stack:
-        hub.url = stack.enter_context(_listening(_HubHandler, hub))
-        hub.storage = stack.enter_context(_listening(_StorageHandler, hub))
+        hub.url = stack.enter_context(listening(type("Handler", (_HubHandler,), {"state": hub})))
+        hub.storage = stack.enter_context(listening(type("Handler", (_StorageHandler,), {"state": hub})))
         yield hub
-
-
-@contextmanager
-def _listening(handler: type[BaseHTTPRequestHandler], state: Hub) -> Iterator[str]:
-    kind = type(handler.__name__, (handler,), {"state": state})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Refused(Exception):
@@ -105,8 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.state.requests.append(Request(self.host, self.path, self.token))
         self.answer()
 
-    def answer(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def answer(self) -> None: ...
 
     def reply(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)

@@ -23,6 +23,7 @@ from components.finetune.linear import network as linear
 from components.finetune.networks import Network, build_network
 from components.finetune.onnx_export import check_onnx
 from components.finetune.rows import Rows, read_rows
+from components.finetune.setup import Setup
 from components.finetune.train import Trainer, prepare
 
 LIBRARIES = ("tensorflow", "keras", "keras-hub", "numpy")
@@ -48,7 +49,7 @@ def finetune(encoded: Path, base_model: Path, settings: FinetuneStep, checkpoint
     print("::progress:: fitting the linear model to compare with", flush=True)
     floor = linear.floor(base_model, labels, train, validation, training.seed)
     with devices.scope():
-        network = build_network(base_model, labels, (train, validation), settings.model, training)
+        network = build_network(Setup(base_model, labels, train, validation, settings.model, training))
     checkpoints = _checkpoints(encoded, base_model, settings)
     with noting_stop() as stopped:
         trainer = Trainer(network.trained, training, labels, network.pad, devices, checkpoints, stopped)

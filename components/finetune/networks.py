@@ -9,7 +9,7 @@ import keras
 
 from components.base.errors import TextgateError
 from components.base.files import read_json
-from components.base.settings import ModelSettings, TrainingSettings
+from components.base.settings import TrainingSettings
 from components.finetune import frozen
 from components.finetune.classifier import build_classifier
 from components.finetune.encoders.architecture import padding_id, usable_places
@@ -18,6 +18,7 @@ from components.finetune.hugging_face import standard_tensors, write_checkpoint
 from components.finetune.onnx_export import write_onnx
 from components.finetune.rows import Rows
 from components.finetune.scratch.network import ScratchNetwork
+from components.finetune.setup import Setup
 from components.finetune.trained_parts import choose_trained
 
 
@@ -39,41 +40,27 @@ class Network(Protocol):
         """The model again, float32, from the `hf/` that was written."""
 
 
-def build_network(
-    base_model: Path,
-    labels: list[str],
-    splits: tuple[Rows, Rows],
-    chosen: ModelSettings,
-    settings: TrainingSettings,
-) -> Network:
+def build_network(setup: Setup) -> Network:
     """Raises TextgateError as the network does."""
-    kind = EncoderNetwork if chosen.architecture == "encoder" else ScratchNetwork
-    return kind(base_model, labels, splits, chosen, settings)
+    return EncoderNetwork(setup) if setup.chosen.architecture == "encoder" else ScratchNetwork(setup)
 
 
 class EncoderNetwork:
     """A Network of a pretrained encoder. Raises TextgateError for a base model that cannot be read, or texts longer
     than it takes."""
 
-    def __init__(
-        self,
-        base_model: Path,
-        labels: list[str],
-        splits: tuple[Rows, Rows],
-        chosen: ModelSettings,
-        settings: TrainingSettings,
-    ) -> None:
-        self.base_model, self.labels, self.chosen = base_model, labels, chosen
-        self.config = read_json(base_model / "config.json")
+    def __init__(self, setup: Setup) -> None:
+        self.base_model, self.labels, self.train, self.validation, self.chosen, settings = setup
+        self.config = read_json(self.base_model / "config.json")
         self.pad = padding_id(self.config)
-        self.train, self.validation = splits
         self.kind, self.pairs = self.train.kind, self.train.types is not None
+        splits = self.train, self.validation
         _check_lengths(splits, settings, usable_places(self.config))
-        self.model = self.trained = self._build(base_model, settings.dropout)
+        self.model = self.trained = self._build(self.base_model, settings.dropout)
         self.notes: dict[str, Any] = {"new_weights": list(self.model.fresh)}
         self._begin_head(settings)
-        choose_trained(self.model, chosen, settings)
-        if not chosen.lora_rank and frozen.pays(self.model, settings, splits):
+        choose_trained(self.model, self.chosen, settings)
+        if not self.chosen.lora_rank and frozen.pays(self.model, settings, splits):
             self.trained = frozen.upper_part(self.model, settings.frozen_layers)
             self.train, self.validation = (frozen.with_hidden(self.model, rows, settings, self.pad) for rows in splits)
 

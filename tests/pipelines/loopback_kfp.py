@@ -6,19 +6,20 @@ Uploads are parsed with the protos, and a run's parameters are held against the 
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
+
+from tests.loopback import listening
 
 Frame = tuple[str, dict[str, str]]
 API = "/apis/v2beta1"
@@ -59,15 +60,8 @@ def loopback(state: State) -> Iterator[str]:
     class Handler(_Handler):
         kubeflow = _Kubeflow(state)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Handler) as host:
+        yield host
 
 
 class _Kubeflow:

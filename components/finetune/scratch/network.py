@@ -9,12 +9,11 @@ import keras
 import numpy as np
 
 from components.base.encoding import Encoder
-from components.base.settings import ModelSettings, TrainingSettings
 from components.base.truncation import Truncation
 from components.finetune import plain_checkpoint
-from components.finetune.rows import Rows
 from components.finetune.scratch.models import build_bilstm, build_text_cnn
 from components.finetune.scratch.onnx_export import write_bilstm, write_text_cnn
+from components.finetune.setup import Setup
 
 BUILDERS = {"text-cnn": build_text_cnn, "bilstm": build_bilstm}
 WRITERS = {"text-cnn": write_text_cnn, "bilstm": write_bilstm}
@@ -23,17 +22,9 @@ WRITERS = {"text-cnn": write_text_cnn, "bilstm": write_bilstm}
 class ScratchNetwork:
     """Takes of the base model its tokenizer alone."""
 
-    def __init__(
-        self,
-        base_model: Path,
-        labels: list[str],
-        splits: tuple[Rows, Rows],
-        chosen: ModelSettings,
-        settings: TrainingSettings,
-    ) -> None:
-        self.base_model, self.labels, self.chosen = base_model, labels, chosen
-        self.train, self.validation = splits
-        encoder = Encoder(base_model / "tokenizer.json", Truncation())
+    def __init__(self, setup: Setup) -> None:
+        self.base_model, self.labels, self.train, self.validation, self.chosen, settings = setup
+        encoder = Encoder(self.base_model / "tokenizer.json", Truncation())
         self.pad, self.vocabulary = encoder.pad, encoder.largest_id + 1
         self.tags = self.train.kind == "tags"
         self.model = self.trained = self._build(settings.dropout)

@@ -20,6 +20,7 @@ from components.finetune.head import keep_head, probe_head
 from components.finetune.networks import EncoderNetwork
 from components.finetune.onnx_export import check_onnx
 from components.finetune.rows import Rows
+from components.finetune.setup import Setup
 from components.finetune.step import TrainStep
 from components.finetune.train import Trainer, chosen_xla
 from components.finetune.trained_parts import choose_trained, flat_layers
@@ -60,7 +61,7 @@ def rows_of(count: int = 40, seed: int = 0) -> Rows:
 def network_of(base: Path, model: ModelSettings | None = None, **changes: Any) -> tuple[EncoderNetwork, Any]:
     keras.utils.set_random_seed(5)
     settings = TrainingSettings(**{**BASE, **changes})
-    return EncoderNetwork(base, LABELS, (rows_of(), rows_of(24, 1)), model or ModelSettings(), settings), settings
+    return EncoderNetwork(Setup(base, LABELS, rows_of(), rows_of(24, 1), model or ModelSettings(), settings)), settings
 
 
 def trained(base: Path, model: ModelSettings | None = None, **changes: Any) -> tuple[EncoderNetwork, Trainer, Any]:

@@ -15,6 +15,7 @@ from components.base.settings import ModelSettings, TrainingSettings
 from components.finetune.rows import Rows
 from components.finetune.scratch.models import build_bilstm, build_text_cnn
 from components.finetune.scratch.network import ScratchNetwork, load, tensors_of
+from components.finetune.setup import Setup
 from components.finetune.train import Trainer
 from components.quantize.candidates import make_candidate
 from tests.components.finetune.test_options import rows_of
@@ -34,7 +35,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def network_of(base: Path, architecture: Any, rows: Rows) -> ScratchNetwork:
     keras.utils.set_random_seed(3)
     chosen = ModelSettings(architecture=architecture, embedding=12, units=7)
-    network = ScratchNetwork(base, LABELS, (rows, rows), chosen, SETTINGS)
+    network = ScratchNetwork(Setup(base, LABELS, rows, rows, chosen, SETTINGS))
     for variable in network.model.trainable_variables:  # biases too, which begin as 0
         variable.assign(np.random.default_rng(len(variable.path)).normal(0, 0.4, variable.shape))
     return network
@@ -95,7 +96,7 @@ def test_it_learns(base: Path, architecture: Any) -> None:
     keras.utils.set_random_seed(3)
     chosen = ModelSettings(architecture=architecture, embedding=16, units=16)
     settings = SETTINGS.model_copy(update={"epochs": 6, "learning_rate": 0.02})
-    network = ScratchNetwork(base, LABELS, (rows_of(240), rows_of(60, 1)), chosen, settings)
+    network = ScratchNetwork(Setup(base, LABELS, rows_of(240), rows_of(60, 1), chosen, settings))
     state = Trainer(network.trained, settings, LABELS, network.pad).fit(network.train, network.validation)
     found = [epoch["validation_accuracy"] for epoch in state.epochs]
     assert max(found) > 0.9 > found[0]

@@ -71,3 +71,8 @@ def test_a_row_is_as_sure_as_its_least_sure_decision() -> None:
     assert tags.margins(np.array([[5, 1], [3, 2], [np.nan, np.nan]])).tolist() == [1, np.inf]
     several = of("multi-label", ["a", "b"], text=["x"], label=[["a"]])
     assert several.margins(np.array([[3, -0.5]])).tolist() == [0.5]
+
+
+def test_confusion_has_what_is_true_by_row_and_leaves_out_what_is_unknown() -> None:
+    targets = of("single-label", ["a", "b"], text=list("wxyz"), label=["a", "a", "a", "b"])
+    assert targets.confusion(np.array([1, 1, 0, -1])) == [[1, 2], [0, 0]]

@@ -36,8 +36,8 @@ bench: setup  ## timings, each beside its baseline: NAME=data; ROW=x for one par
 	@$(BIN)/python -m benchmarks $(NAME) $(ROW)
 
 lint: setup  ## ruff and mypy
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check --no-cache .
+	@$(BIN)/ruff format --no-cache --check .
 	@$(BIN)/mypy
 
 lock: setup  ## resolve the locks again, keeping what still fits

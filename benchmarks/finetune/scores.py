@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
-from serving.tasks import TASKS
 
 from benchmarks.finetune.prepared import (
     MAX_LENGTH,
@@ -31,6 +30,7 @@ from components.base.files import read_json
 from components.base.settings import FinetuneStep, ModelSettings, TokenizationSettings, TrainingSettings
 from components.base.truncation import Truncation
 from serving.predictor import Scorer
+from serving.tasks import TASKS
 
 
 def accuracy(name: str, settings: TrainingSettings, limit: float, model: ModelSettings | None = None) -> list[Figure]:

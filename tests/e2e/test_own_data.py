@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.e2e.story import Story
-from tests.tiny_project import make_rows, write_base_model
+from tests.tiny_project import GATE_RULES, make_rows, write_base_model
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_the_import_is_versioned_and_valid_and_a_run_waits_for_the_push(story: S
     training = {"epochs": 8, "batch_size": 16, "learning_rate": 0.005, "bucket_lengths": [12, 24], "dropout": 0.0}
     config["training"] = training
     config["quantization"] = {"min_agreement": 0.9, "max_accuracy_drop": 0.05}
-    config["gate"] = {"min_accuracy": 0.6, "min_macro_f1": 0.6, "max_agreement_loss": 0.1, "max_loss": 0.2}
+    config["gate"] = {"rules": GATE_RULES}
     path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
 
     status, out, err = story.textgate("data", "import", "--from", "export", "--config", "tickets.yaml")

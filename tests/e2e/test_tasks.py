@@ -31,7 +31,9 @@ def project_of(folder: Path, task: str, **changes: Any) -> Story:
     write_base_model(folder / "base_model")
     labels = TAGS if task == "token-tags" else LABELS
     data = {"version": "data.dvc", "remotes": ["remote"], "labels": labels, "task": task}
-    gate = {"min_accuracy": 0.2, "min_macro_f1": 0.5, "max_agreement_loss": 0.2}
+    main = "accuracy" if task in ("single-label", "text-pair") else "micro_f1"
+    rules = {main: {"at_least": 0.2}, "macro_f1": {"at_least": 0.5}, "agreement": {"at_least": 0.8}}
+    gate = {"rules": rules | {"float": {"margin": 0.1}}}
     write_config(folder, data=data, training=TRAINING, gate=gate, **changes)
     return Story(folder)
 

@@ -1,4 +1,4 @@
-"""From the trained model to the served one: quantization, evaluation, gate, canary, promotion, deployment."""
+"""From the trained model to the served one: quantization, canary, promotion, deployment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.base.settings.section import Fraction, Positive, Section
+from components.base.settings.section import Fraction, Section
 
 
 class QuantizationSettings(Section):
@@ -23,32 +23,6 @@ class QuantizationSettings(Section):
         if "float32" not in self.candidates:
             raise ValueError("candidates must hold float32, which is served when no other keeps within the limits")
         return self
-
-
-Metric = Literal["accuracy", "macro_f1", "micro_f1"]
-
-
-class EvaluationSettings(Section):
-    bootstrap_samples: Annotated[int, Field(ge=100)] = 1000
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    seed: Annotated[int, Field(ge=0)] = 1
-    timing_rows: Positive = 200
-
-
-class GateSettings(Section):
-    """Floors hold always. Against a champion, `metric` must be better by more than `min_gain`, and the paired interval
-    of the difference must not reach below minus `max_loss`. Micro F1 is for multi-label and token-tags (of entities);
-    elsewhere it is the accuracy."""
-
-    min_accuracy: Fraction = 0.5
-    min_macro_f1: Fraction = 0.5
-    min_micro_f1: Fraction = 0.0
-    min_label_recall: Fraction = 0.0
-    max_agreement_loss: Fraction = 0.05
-    max_latency_ms: Annotated[float, Field(gt=0)] = 1000.0
-    metric: Metric = "macro_f1"
-    min_gain: Fraction = 0.0
-    max_loss: Fraction = 0.01
 
 
 class CanarySettings(Section):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
-from components.base.settings.data import DataSettings
+from components.base.metric_names import METRICS, TASK_METRICS
+from components.base.settings.data import ROLES, DataSettings
+from components.base.settings.evaluation import EvaluationSettings
+from components.base.settings.gate import GateSettings, with_default_rules
 from components.base.settings.model import ModelSettings
 from components.base.settings.release import (
     CanarySettings,
     DeploySettings,
-    EvaluationSettings,
-    GateSettings,
     PromoteSettings,
     QuantizationSettings,
     ServeSettings,
@@ -40,6 +41,52 @@ class Settings(Section):
     deploy: DeploySettings = DeploySettings()
     serve: ServeSettings = ServeSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def gate_has_its_defaults(cls, given: Any) -> Any:
+        data = given.get("data") if isinstance(given, dict) else None
+        task = data.get("task", "single-label") if isinstance(data, dict) else getattr(data, "task", None)
+        gate = given.get("gate") or {} if isinstance(given, dict) else None
+        if task in ROLES and isinstance(gate, dict) and isinstance(gate.get("rules") or {}, dict):
+            return {**given, "gate": with_default_rules(gate, task)}
+        return given
+
+    @model_validator(mode="after")
+    def gate_asks_for_what_the_task_has(self) -> Self:
+        known = TASK_METRICS[self.data.task]
+        for name, rule in self.gate.rules.items():
+            if rule.metric in METRICS and rule.metric not in known:
+                raise ValueError(
+                    f"gate.rules.{name}: the metric {rule.metric} is not for the task {self.data.task}, which has"
+                    f" {', '.join(known)}"
+                )
+        return self
+
+    @property
+    def evaluation_options(self) -> EvaluationSettings:
+        """With rows clustered as they were split, where nothing else is said."""
+        entity = self.data.source.split.entity
+        if self.evaluation.cluster or entity not in self.data.columns.keep:
+            return self.evaluation
+        return self.evaluation.model_copy(update={"cluster": entity})
+
+    @model_validator(mode="after")
+    def evaluation_fits_the_data(self) -> Self:
+        options, keep, labels = self.evaluation, self.data.columns.keep, self.data.labels
+        rules = options.slices.rules.items()
+        columns = [("cluster", options.cluster), *(("slices.columns", name) for name in options.slices.columns)]
+        for key, column in [*columns, *((f"slices.rules.{name}.column", rule.column) for name, rule in rules)]:
+            if column and column not in keep:
+                raise ValueError(
+                    f"evaluation.{key} {column} is not among data.columns.keep ({', '.join(keep) or 'empty'}); a column"
+                    " that is kept on import can be used"
+                )
+        named = [(f"slices.rules.{name}.label", rule.label) for name, rule in rules]
+        for key, label in [*named, ("out_of_scope", options.out_of_scope)]:
+            if label and label not in labels:
+                raise ValueError(f"evaluation.{key} {label} is not among data.labels")
+        return self
+
     @model_validator(mode="after")
     def sections_fit(self) -> Self:
         if self.tokenization.max_length > self.training.bucket_lengths[-1]:
@@ -51,12 +98,6 @@ class Settings(Section):
             raise ValueError(
                 f"tokenization.truncation {self.tokenization.truncation} is not for the task {self.data.task};"
                 " use head or tail"
-            )
-        single = self.data.task in ("single-label", "text-pair")
-        if single and (self.gate.metric == "micro_f1" or self.gate.min_micro_f1):
-            raise ValueError(
-                f"gate.metric micro_f1 and gate.min_micro_f1 are not for the task {self.data.task}, where micro F1 is"
-                " the accuracy; use accuracy and min_accuracy"
             )
         if self.deploy.mode == "auto" and self.promote.mode == "manual":
             raise ValueError("deploy.mode auto needs promote.mode auto: only a champion is deployed")

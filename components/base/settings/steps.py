@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from components.base.settings.data import DataSchema
+from components.base.settings.evaluation import EvaluationSettings
 from components.base.settings.model import ModelSettings
-from components.base.settings.release import EvaluationSettings, QuantizationSettings
+from components.base.settings.release import QuantizationSettings
 from components.base.settings.section import Name, Section
 from components.base.settings.settings import Settings
 from components.base.settings.storage import S3Settings
@@ -77,7 +78,7 @@ def step_sections(settings: Settings, suite: list[SuiteExpectation]) -> dict[str
         "quantize": QuantizeStep(
             name=name, data=data, tokenization=settings.tokenization, limits=settings.quantization
         ),
-        "evaluate": EvaluateStep(name=name, data=data, options=settings.evaluation),
+        "evaluate": EvaluateStep(name=name, data=data, options=settings.evaluation_options),
         "gate": settings.gate,
         "canary": settings.canary,
     }

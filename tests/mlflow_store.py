@@ -146,9 +146,14 @@ def write_evaluation(folder: Path, digest: str, champion: str = "") -> Path:
 
 
 def write_verdict(folder: Path, passed: bool = True) -> Path:
-    rule = {"rule": "min_accuracy", "observed": 0.7, "limit": 0.6 if passed else 0.8, "passed": passed, "why": ""}
+    rule = {
+        **{"rule": "accuracy", "severity": "error", "metric": "accuracy", "part": "", "against": ""},
+        **{"observed": 0.7, "low": 0.6, "high": 0.8, "limit": ">= 0.6" if passed else ">= 0.8"},
+        **{"passed": passed, "why": "", "rows_needed": None},
+    }
     outcome, summary = ("passed", "all rules hold") if passed else ("refused", "accuracy 0.7 is below 0.8")
-    write_json(folder / "verdict.json", {"passed": passed, "outcome": outcome, "summary": summary, "rules": [rule]})
+    verdict = {"passed": passed, "outcome": outcome, "summary": summary, "rules": [rule], "next": []}
+    write_json(folder / "verdict.json", verdict)
     return folder
 
 

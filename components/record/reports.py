@@ -103,11 +103,16 @@ def timing(folder: Path) -> Contents:
 
 def verdict(folder: Path) -> Contents:
     report = read_json(folder / "verdict.json")
-    failed = sum(not rule["passed"] for rule in report["rules"])
-    return Contents(
-        metrics=[Point("gate/rules", len(report["rules"])), Point("gate/failed_rules", failed)],
-        files={"verdict/verdict.json": folder / "verdict.json"},
-    )
+    broken = [rule["severity"] for rule in report["rules"] if not rule["passed"]]
+    contents = Contents(files={"verdict/verdict.json": folder / "verdict.json"})
+    if (folder / "verdict.html").is_file():
+        contents.files["verdict/verdict.html"] = folder / "verdict.html"
+    contents.metrics = [
+        Point("gate/rules", len(report["rules"])),
+        Point("gate/failed_rules", broken.count("error")),
+        Point("gate/warnings", broken.count("warn")),
+    ]
+    return contents
 
 
 def canary(folder: Path) -> Contents:

@@ -1,0 +1,34 @@
+"""The verdict as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from components.gate.entries import figure
+
+TEMPLATE = "verdict.html"
+
+
+def render(verdict: Mapping[str, Any]) -> str:
+    """`verdict` as verdict.json holds it. What it says is text: markup in it is shown, not obeyed."""
+    here = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=here, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters.update(figure=_figure, state=state)
+    return environment.get_template(TEMPLATE).render(verdict=verdict)
+
+
+def state(rule: Mapping[str, Any]) -> str:
+    """pass, warn or fail."""
+    if rule["passed"]:
+        return "pass"
+    return "warn" if rule["severity"] == "warn" else "fail"
+
+
+def _figure(value: float | str | None) -> str:
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else figure(value)

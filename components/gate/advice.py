@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components.base.metric_names import CALIBRATION, MEASURES, METRICS, words
+from components.base.metric_names import CALIBRATION, MEASURES, words
 from components.base.settings import GateRule
-from components.gate.entries import Entry, about, listed
+from components.gate.entries import Entry, about, listed, named
 
 OF_MEASURES = {
     "agreement_with_float": "quantization.candidates [float32] serves the float model, larger and slower",
@@ -26,21 +26,19 @@ OVERRIDE = (
 
 
 def to_reach(rule: GateRule, parts: Sequence[str]) -> str:
-    """For a limit that is broken, of these parts of the rows (one empty name: of all)."""
-    named = listed([part for part in parts if part])
+    """For a limit that is broken, of these parts of the rows (an empty name: of all)."""
+    parts = [part for part in parts if part]
     if rule.metric.startswith("behaviour/"):
-        tests = named or rule.metric.removeprefix("behaviour/")
+        tests = listed(parts) or rule.metric.removeprefix("behaviour/")
         return f"Look at the cases of {tests} that evaluation.json lists as failed, and train on rows like them"
     if rule.metric in OF_MEASURES:
         return f"Mind the {words(rule.metric)}: {OF_MEASURES[rule.metric]}"
-    if named:
-        where = "labels" if rule.label else "slices"
-        return (
-            f"Look at the mistakes of the {where} {named} in the evaluation's report, and collect or correct such rows"
-        )
+    if parts:
+        where = named("label" if rule.label else "slice", parts)
+        return f"Look at the mistakes of {where} in the evaluation's report, and collect or correct such rows"
     if rule.metric in CALIBRATION:
         return "Look at the reliability curve in the evaluation's report; more validation rows calibrate better"
-    if rule.metric in MEASURES and rule.metric not in METRICS:
+    if rule.metric in MEASURES:
         return f"Look at {words(rule.metric)} in the evaluation's report"
     return "Look at the worst mistakes and slices in the evaluation's report; train on more or cleaner rows, or longer"
 
@@ -49,18 +47,15 @@ def to_show(rule: GateRule, parts: Sequence[str], needed: int | None, rows: int)
     """For a comparison that does not come out as asked, on `rows` test rows."""
     if needed:
         return f"Collect test rows: {about(needed)}, where {rows:,} are now, would settle the comparison"
-    if named := listed([part for part in parts if part]):
-        where = "labels" if rule.label else "slices"
-        return f"Look at the {where} {named} in the evaluation's report: what {_other(rule)} gets right there is lost"
+    if parts := [part for part in parts if part]:
+        where = named("label" if rule.label else "slice", parts)
+        said = "gets right there is now wrong" if rule.test == "not_worse" else "gets wrong there is not yet right"
+        return f"Look at {where} in the evaluation's report: what the champion {said}"
     if rule.against == "linear":
         return "Train longer, or at another learning rate; or serve the linear model (model.architecture: linear)"
     if rule.against == "float":
-        return OF_MEASURES["agreement_with_float"].capitalize()
+        return f"Mind what is lost against the float model: {OF_MEASURES['agreement_with_float']}"
     return "Change data or settings and train again; the champion goes on serving"
-
-
-def _other(rule: GateRule) -> str:
-    return {"champion": "the champion", "float": "the float model", "linear": "the linear model"}[rule.against]
 
 
 def next_steps(entries: Sequence[Entry], outcome: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,6 +67,20 @@ def figure(value: float, limit: float = math.nan) -> str:
         if (float(text) < limit, float(text) > limit) == (value < limit, value > limit):
             break
     return text
+
+
+def shown_figure(value: float | str | None) -> str:
+    """As an entry holds it; a dash for None."""
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else figure(value)
+
+
+def state(rule: Mapping[str, Any]) -> str:
+    """Of an entry in verdict.json: pass, warn or fail."""
+    if rule["passed"]:
+        return "pass"
+    return "warn" if rule["severity"] == "warn" else "fail"
 
 
 def signed(value: float, limit: float = 0.0) -> str:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.base.errors import TextgateError
+from components.base.settings import Task
 from components.base.settings.faults import explain
 
 FAULTS_SHOWN = 6
@@ -119,7 +120,7 @@ class OutOfScope(Part):
 class Evaluation(Part):
     """`parent` is the float model that the bundle was made from."""
 
-    task: str
+    task: Task
     rows: int
     confidence: float = Field(gt=0, lt=1)
     tails: list[float] = Field(min_length=2)

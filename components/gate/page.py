@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from components.gate.entries import figure
+from components.gate.entries import shown_figure, state
 
 TEMPLATE = "verdict.html"
 
@@ -17,18 +17,5 @@ def render(verdict: Mapping[str, Any]) -> str:
     """`verdict` as verdict.json holds it. What it says is text: markup in it is shown, not obeyed."""
     here = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=here, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters.update(figure=_figure, state=state)
+    environment.filters.update(figure=shown_figure, state=state)
     return environment.get_template(TEMPLATE).render(verdict=verdict)
-
-
-def state(rule: Mapping[str, Any]) -> str:
-    """pass, warn or fail."""
-    if rule["passed"]:
-        return "pass"
-    return "warn" if rule["severity"] == "warn" else "fail"
-
-
-def _figure(value: float | str | None) -> str:
-    if value is None:
-        return "–"
-    return value if isinstance(value, str) else figure(value)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from components.base.settings import Settings
 from pipelines.local.folder import Run
+from pipelines.verdict_screen import rules_table
 
 OUTCOMES = {
     "registered": "[green]passed[/] and registered",
@@ -37,7 +38,7 @@ def show(run: Run, settings: Settings, answers: Table | None = None, options: st
     if training := run.report("finetune", "checkpoint", "training.json"):
         console.print(_beside_floor(training))
     if verdict := run.report("gate", "verdict", "verdict.json"):
-        console.print(_rules(verdict))
+        console.print(rules_table(verdict))
     for failure in (run.report("validate", "report", "validation.json") or {}).get("failures", []):
         console.print(f"  [red]✗[/] {escape(failure)}")
     canary = run.report("canary", "report", "canary.json") or {"checks": []}
@@ -99,19 +100,6 @@ def _scores(part: dict[str, Any]) -> list[str]:
 
 def _size(size: int | None) -> str:
     return f"{size / 1e6:.1f} MB" if size else ""
-
-
-def _rules(verdict: dict[str, Any]) -> Table:
-    table = Table(title="gate", title_justify="left", box=None, pad_edge=False)
-    for heading in ("", "rule", "observed", "limit"):
-        table.add_column(heading)
-    for rule in verdict["rules"]:
-        observed = rule["observed"]
-        mark = "[green]✓[/]" if rule["passed"] else "[red]✗[/]"
-        shown = f"{observed:.4f}" if isinstance(observed, float) else observed
-        table.add_row(mark, escape(rule["rule"]), shown, rule["limit"])
-    table.caption, table.caption_justify = escape(verdict["summary"]), "left"
-    return table
 
 
 def _aliases(settings: Settings) -> dict[str, str]:

@@ -124,6 +124,8 @@ def with_default_rules(gate: dict[str, Any], task: Task) -> dict[str, Any]:
     """The section as a config holds it, with the default rules that it does not replace; what it says of one by name
     changes that part of it, and a limit in place of another, or of a test, takes that one's place."""
     given, rules = gate.get("rules") or {}, dict[str, Any](default_rules(task))
+    if not isinstance(given, dict):
+        return gate
     for name, said in given.items():
         rule = said
         if isinstance(rule, dict):

@@ -47,7 +47,7 @@ class Settings(Section):
         data = given.get("data") if isinstance(given, dict) else None
         task = data.get("task", "single-label") if isinstance(data, dict) else getattr(data, "task", None)
         gate = given.get("gate") or {} if isinstance(given, dict) else None
-        if task in ROLES and isinstance(gate, dict) and isinstance(gate.get("rules") or {}, dict):
+        if task in ROLES and isinstance(gate, dict):
             return {**given, "gate": with_default_rules(gate, task)}
         return given
 

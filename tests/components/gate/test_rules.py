@@ -209,6 +209,8 @@ def test_a_label_that_is_never_predicted_reaches_no_precision() -> None:
     found = evaluation(per_label={"a": label(0.9), "b": never})
     seen = alone({"metric": "precision", "label": "*", "at_least": 0.1}, found)
     assert not seen["passed"] and "b not defined (it is never predicted)" in seen["why"]
+    both = alone({"metric": "precision", "label": "*", "at_least": 0.9}, found)
+    assert "for 2 of 2 labels: b not defined (it is never predicted), a 0.8000" in both["why"]
 
 
 def test_many_labels_that_fail_are_named_worst_first_and_counted() -> None:
@@ -257,6 +259,20 @@ def test_abstention_and_out_of_scope_have_limits() -> None:
 def test_a_value_beside_its_limit_is_shown_on_its_own_side() -> None:
     seen = alone({"metric": "accuracy", "at_least": 0.65}, evaluation(metrics={"accuracy": estimate(0.64998)}))
     assert seen["why"] == "accuracy: 0.64998 is below 0.65"
+
+
+def test_what_refuses_comes_first_in_what_to_do() -> None:
+    budgets = {
+        "size": {"metric": "size_mb", "at_most": 20, "severity": "warn"},
+        "time": {"metric": "p95_ms", "at_most": 2},
+        "time_again": {"metric": "p95_ms", "at_most": 3},
+    }
+    steps = decide(evaluation(), rules(only=True, **budgets))["next"]
+    assert [step.partition(":")[0] for step in steps[:2]] == [
+        "Mind the 95 % latency of one text in ms",
+        "Mind the size of the bundle in MB",
+    ]
+    assert len(steps) == 4 and all(step.endswith(".") for step in steps)
 
 
 def test_no_champion_yet() -> None:
@@ -323,6 +339,19 @@ def test_a_margin_is_ruled_out_or_not_and_only_a_sure_loss_is_worse(
     assert [one["limit"] for one in held] == ["low > -0.01", "high >= -0.01"]
     # Of a loss that seems to be larger than the margin, more rows would tell; of one that seems smaller, too.
     assert [one["rows_needed"] is None for one in held] == [value != -0.004, value != -0.015]
+
+
+def test_at_the_limit_itself_nothing_is_shown_and_nothing_is_worse() -> None:
+    edge = {**difference(0.01), "low": 0.0}
+    assert not alone({**AGAINST, "test": "superior"}, evaluation(champion(edge)))["passed"]
+    edge = {**difference(-0.02), "high": -0.01}
+    assert alone({**AGAINST, "test": "not_worse", "margin": 0.01}, evaluation(champion(edge)))["passed"]
+
+
+def test_a_sure_loss_within_the_margin_is_not_worse() -> None:
+    found = evaluation(champion(changed(30, 60)))
+    assert not alone({**AGAINST, "test": "not_worse"}, found)["passed"]
+    assert alone({**AGAINST, "test": "not_worse", "margin": 0.02}, found)["passed"]
 
 
 def test_a_difference_that_is_not_defined_holds_for_no_test() -> None:
@@ -410,7 +439,7 @@ def test_entities_have_a_floor_and_decide() -> None:
         ({"bundle": {"digest": "x", "metrics": {"accuracy": 0.7}}}, "bundle.metrics.accuracy"),
         ({"tails": []}, "tails"),
         ({"champion": {"version": "7"}}, "champion.digest: missing"),
-        ({"agreement_with_float": float("nan")}, "agreement_with_float"),
+        ({"agreement_with_float": estimate(float("nan"))}, "agreement_with_float.value: Input should be a finite"),
     ],
 )
 def test_an_evaluation_of_another_shape_is_named_with_its_keys(damage: dict[str, Any], said: str) -> None:

@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 
 from components.base.counts import Counts, Floats
 from components.base.errors import TextgateError
-from components.base.targets.labels import lead
-from components.base.targets.targets import Targets, among, places
+from components.base.targets.labels import lead, likeliest
+from components.base.targets.targets import Claims, Selected, Targets, among, places
 from components.base.truncation import Integers
 from serving.tasks import TASKS
-from serving.tasks.entities import Scheme
+from serving.tasks.entities import OUTSIDE, Scheme
 from serving.tasks.tags import split_words
-from serving.tasks.task import Decisions, Logits
+from serving.tasks.task import Decisions, Logits, Probabilities
 
 
 class TagTargets(Targets):
@@ -89,3 +89,17 @@ class TagTargets(Targets):
     def stored(self, decisions: Decisions) -> pa.Array:
         tags = pa.array(np.array([*self.labels, None], object)[decisions], pa.string())
         return pa.ListArray.from_arrays(pa.array([0, *self.ends], pa.int32()), tags)
+
+    def claims(self, probabilities: Probabilities) -> Claims:
+        scored = np.flatnonzero(~np.isnan(probabilities[:, 0]))
+        rows = np.repeat(np.arange(len(self)), self.sizes)
+        return likeliest(rows[scored], probabilities[scored], self.truth[scored])
+
+    def select(self, rows: Decisions, labels: Sequence[str]) -> Selected:
+        """All rows; a tag that is none of these labels counts as O, in truth and in answers alike."""
+        kept, words = np.flatnonzero(rows), np.repeat(rows, self.sizes)
+        new = np.append(among(self.labels, labels), -1)
+        new[new < 0] = labels.index(OUTSIDE) if OUTSIDE in labels else -1
+        targets = type(self)([self.rows[row] for row in kept], new[self.truth[words]], list(labels))
+        columns = among(labels, self.labels)
+        return Selected(kept, targets, lambda found: new[found[words]], lambda found: found[words][:, columns])

@@ -1,5 +1,12 @@
 """Settings: one YAML per use, checked before anything runs; each step receives only its own part, as JSON."""
 
+from components.base.settings.behaviour import BehaviourTest as BehaviourTest
+from components.base.settings.behaviour import Case as Case
+from components.base.settings.behaviour import DirectionTest as DirectionTest
+from components.base.settings.behaviour import ExpectedCase as ExpectedCase
+from components.base.settings.behaviour import InvarianceTest as InvarianceTest
+from components.base.settings.behaviour import MinimumTest as MinimumTest
+from components.base.settings.behaviour_file import read_behaviour as read_behaviour
 from components.base.settings.data import LISTS as LISTS
 from components.base.settings.data import ROLES as ROLES
 from components.base.settings.data import Columns as Columns

@@ -57,9 +57,13 @@ class QuantizeStep(Section):
 
 
 class EvaluateStep(Section):
+    """`remotes` and `s3` lead to the data that the champion was trained on."""
+
     name: Name
     data: DataSchema
     options: EvaluationSettings
+    remotes: list[str] = []
+    s3: S3Settings = S3Settings()
 
 
 def step_sections(settings: Settings, suite: list[SuiteExpectation]) -> dict[str, str]:
@@ -78,7 +82,9 @@ def step_sections(settings: Settings, suite: list[SuiteExpectation]) -> dict[str
         "quantize": QuantizeStep(
             name=name, data=data, tokenization=settings.tokenization, limits=settings.quantization
         ),
-        "evaluate": EvaluateStep(name=name, data=data, options=settings.evaluation_options),
+        "evaluate": EvaluateStep(
+            name=name, data=data, options=settings.evaluation_options, remotes=settings.data.remotes, s3=s3
+        ),
         "gate": settings.gate,
         "canary": settings.canary,
     }

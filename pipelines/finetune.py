@@ -77,6 +77,8 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                 tables=tables,
                 champion_version=pins.outputs["champion_version"],
                 champion_digest=pins.outputs["champion_digest"],
+                champion_data=pins.outputs["champion_data"],
+                data_md5=pins.outputs["data_md5"],
                 settings=evaluate_settings,
             )
             evaluation, timing = evaluated.outputs["evaluation"], evaluated.outputs["timing"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,13 @@ from components.base.progress import Progress
 from components.base.settings import EvaluateStep
 from components.base.tables import read_table
 from components.base.targets import Targets, targets_of
+from components.evaluate.champion import Champion
 from components.evaluate.metrics import compare, score
 from components.evaluate.plots import plot_confusion
 from components.evaluate.timing import measure
 from serving.bundle import MODEL, TOKENIZER, digest
 from serving.predictor import Classifier, Predictor, Scorer
 from serving.tasks.task import Decisions
-
-
-@dataclass(frozen=True)
-class Champion:
-    """The champion that resolve pinned, its bundle in a local folder."""
-
-    version: str
-    digest: str
-    bundle: Path
 
 
 def evaluate(
@@ -44,8 +35,8 @@ def evaluate(
     """Writes `evaluation.json`, `predictions.parquet`, `confusion.png` where each row has one label, and `timing.json`
     apart from them.
 
-    Raises TextgateError for an empty test split, a bundle whose bytes do not match its manifest, a champion whose
-    digest is not the pinned one, or either of another task than the data.
+    Raises TextgateError for an empty test split, a bundle whose bytes do not match its manifest, or a bundle of another
+    task than the data, the champion's included.
     """
     table = read_table(tables, "test", settings.data)
     if not table.num_rows:
@@ -80,11 +71,8 @@ def evaluate(
 def _champion(
     champion: Champion, challenger: str, targets: Targets, predicted: Decisions, settings: EvaluateStep
 ) -> dict[str, Any]:
-    if digest(champion.bundle) != champion.digest:
-        raise TextgateError(
-            f"champion {settings.name} version {champion.version} is not the bundle that was pinned"
-            f" ({champion.digest[:12]}); its stored files were changed"
-        )
+    if champion.bundle is None:
+        return {"version": champion.version, "digest": champion.digest, "problem": champion.problem}
     theirs = predicted
     if champion.digest != challenger:
         predictor = Predictor(champion.bundle)

@@ -82,6 +82,16 @@ def test_fetch_sees_what_training_begins_from_and_register_what_it_gave(compiled
     assert "checkpoint" in tasks["register"].inputs.artifacts
 
 
+def test_evaluation_sees_what_the_champion_was_trained_on_and_fetch_does_not(compiled: Path) -> None:
+    """What training begins from must not change with the champion: it would be trained again."""
+    spec = read_spec(compiled)
+    tasks = {key: task for part in spec.components.values() for key, task in part.dag.tasks.items()}
+    for pinned in ("champion_version", "champion_digest", "champion_data", "data_md5"):
+        outer = tasks["evaluate"].inputs.parameters[pinned].component_input_parameter
+        assert outer == f"pipelinechannel--resolve-{pinned}"
+    assert not [name for name in tasks["fetch"].inputs.parameters if "champion" in name]
+
+
 def test_a_base_model_is_one_argument_with_its_warm_start(settings: Settings) -> None:
     base_model = settings.base_model.model_copy(update={"warm_start": "champion"})
     arguments = pipeline_arguments(settings.model_copy(update={"base_model": base_model}), "a-run")

@@ -58,12 +58,15 @@ class QuantizeStep(Section):
 
 
 class EvaluateStep(Section):
-    """`behaviour` is what the file options.behaviour holds; its place is left out."""
+    """`behaviour` is what the file options.behaviour holds; its place is left out. `remotes` and `s3` lead to the data
+    that the champion was trained on."""
 
     name: Name
     data: DataSchema
     options: EvaluationSettings
     behaviour: dict[str, BehaviourTest] = {}
+    remotes: list[str] = []
+    s3: S3Settings = S3Settings()
 
 
 def step_sections(
@@ -90,6 +93,8 @@ def step_sections(
             data=data,
             options=settings.evaluation_options.model_copy(update={"behaviour": ""}),
             behaviour=behaviour,
+            remotes=settings.data.remotes,
+            s3=s3,
         ),
         "gate": settings.gate,
         "canary": settings.canary,

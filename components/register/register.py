@@ -16,6 +16,7 @@ from components.base.workspace import home
 from serving import bundle as bundles
 
 VERDICT_FILE = "verdict.json"
+TAGGED = ("accuracy", "macro_f1", "micro_f1")
 
 
 class Outputs(NamedTuple):
@@ -92,9 +93,9 @@ def _keep(run: RunStep, run_id: str, checkpoint: Path, held: Mapping[str, str]) 
 
 
 def _scores(evaluation: Mapping[str, Any]) -> dict[str, str]:
-    champion = evaluation["champion"]
-    metrics = evaluation["bundle"]["metrics"]
+    champion, metrics = evaluation["champion"], evaluation["bundle"]["metrics"]
+    values = {name: metrics[name]["value"] for name in TAGGED if name in metrics}
     return {
         "textgate.compared_with": champion["version"] if champion else "",
-        **{f"textgate.test.{name}": f"{score['value']:.4f}" for name, score in metrics.items()},
+        **{f"textgate.test.{name}": f"{value:.4f}" for name, value in values.items() if value is not None},
     }

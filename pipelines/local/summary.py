@@ -13,6 +13,7 @@ from rich.table import Table
 from components.base.metric_names import words
 from components.base.settings import Settings
 from pipelines.local.folder import Run
+from pipelines.verdict_screen import rules_table
 
 OUTCOMES = {
     "registered": "[green]passed[/] and registered",
@@ -21,9 +22,7 @@ OUTCOMES = {
     "refused-by-canary": "[red]refused by the canary[/]",
     "unchanged": "[cyan]nothing changed; nothing registered[/]",
 }
-MARKS = {"passed": "[green]✓[/]", "error": "[red]✗[/]", "warn": "[yellow]![/]"}
 # Of the parts that break one rule, such as labels.
-PARTS_SHOWN = 5
 
 
 def show(run: Run, settings: Settings, answers: Table | None = None, options: str = "", again: str = "") -> None:
@@ -40,7 +39,7 @@ def show(run: Run, settings: Settings, answers: Table | None = None, options: st
     if training := run.report("finetune", "checkpoint", "training.json"):
         console.print(_beside_floor(training))
     if verdict := run.report("gate", "verdict", "verdict.json"):
-        console.print(_rules(verdict))
+        console.print(rules_table(verdict))
     for failure in (run.report("validate", "report", "validation.json") or {}).get("failures", []):
         console.print(f"  [red]✗[/] {escape(failure)}")
     canary = run.report("canary", "report", "canary.json") or {"checks": []}
@@ -114,36 +113,6 @@ def _estimate(found: dict[str, Any]) -> str:
 
 def _size(size: int | None) -> str:
     return f"{size / 1e6:.1f} MB" if size else ""
-
-
-def _rules(verdict: dict[str, Any]) -> Table:
-    """A rule with several parts, such as labels, has a row for each of the first that break it, one for the rest."""
-    table = Table(title="gate", title_justify="left", box=None, pad_edge=False)
-    for heading in ("", "rule", "part", "observed", "limit"):
-        table.add_column(heading)
-    by_name: dict[str, list[dict[str, Any]]] = {}
-    for rule in verdict["rules"]:
-        by_name.setdefault(rule["rule"], []).append(rule)
-    for name, parts in by_name.items():
-        broken = [part for part in parts if not part["passed"]]
-        held = [part for part in parts if part["passed"]]
-        shown = broken[:PARTS_SHOWN] + (held if len(held) == 1 else [])
-        for part in shown:
-            mark = MARKS["passed" if part["passed"] else part["severity"]]
-            table.add_row(mark, escape(name), escape(part["part"]), _observed(part), escape(part["limit"]))
-        if len(broken) > PARTS_SHOWN:
-            table.add_row(MARKS[broken[-1]["severity"]], escape(name), f"{len(broken) - PARTS_SHOWN} more")
-        if len(held) > 1:
-            table.add_row(MARKS["passed"], escape(name), f"{len(held)} of {len(parts)}")
-    table.caption, table.caption_justify = escape(verdict["summary"]), "left"
-    return table
-
-
-def _observed(rule: dict[str, Any]) -> str:
-    observed = rule["observed"]
-    shown = f"{observed:.4f}" if isinstance(observed, float) else "" if observed is None else escape(str(observed))
-    bounded = rule["low"] is not None and rule["high"] is not None
-    return shown + (escape(f" [{rule['low']:.3f}, {rule['high']:.3f}]") if bounded else "")
 
 
 def _aliases(settings: Settings) -> dict[str, str]:

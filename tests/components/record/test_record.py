@@ -194,10 +194,16 @@ def test_a_refusal_by_the_canary_says_what_it_asked(folders: Folders) -> None:
 
 def test_a_refusal_by_the_gate_says_which_rule(folders: Folders, report_writers: SimpleNamespace) -> None:
     assert folders["verdict"]
-    report_writers.verdict(folders["verdict"], passed=False)
+    file = report_writers.verdict(folders["verdict"], passed=False) / "verdict.json"
+    report = read_json(file)
+    mild = [{**rule, "severity": "warn"} for rule in report["rules"]]
+    write_json(file, {**report, "rules": report["rules"] + mild})
+    (folders["verdict"] / "verdict.html").write_text("<p>refused</p>")
     assert record(RUN, "job-1", "refused-by-gate", {**folders, "canary": None}) == "refused-by-gate"
     assert filled().data.tags["textgate.summary"] == "accuracy 0.7 is below 0.8"
-    assert filled().data.metrics["gate/failed_rules"] == 1
+    metrics = filled().data.metrics
+    assert (metrics["gate/rules"], metrics["gate/failed_rules"], metrics["gate/warnings"]) == (2, 1, 1)
+    assert "verdict/verdict.html" in artifacts()
 
 
 def test_the_same_bundle_again_is_unchanged(folders: Folders) -> None:

@@ -8,16 +8,18 @@ def gate(
     evaluation: dsl.Input[dsl.Artifact],
     timing: dsl.Input[dsl.Artifact],
     settings: str,
+    override: str,
     verdict: dsl.Output[dsl.Artifact],
 ) -> bool:
-    """Says whether the bundle may be registered; a refusal is a verdict, not a failure."""
+    """Says whether the bundle may be registered; a refusal is a verdict, not a failure, unless overridden."""
     from pathlib import Path
 
     from components.base.failures import reported
 
     with reported("gate"):
-        from components.base.settings import GateSettings, from_json
+        from components.base.settings import GateSettings, Override, from_json
         from components.gate.gate import gate
 
         rules = from_json(GateSettings, settings)
-        return gate(Path(evaluation.path), Path(timing.path), rules, Path(verdict.path))
+        accepted = from_json(Override, override) if override else None
+        return gate(Path(evaluation.path), Path(timing.path), rules, Path(verdict.path), accepted)

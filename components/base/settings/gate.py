@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import StringConstraints, model_validator
 
 from components.base.metric_names import COMPARED, LABEL_METRICS, MEASURES, METRICS, TASK_METRICS, is_measured
 from components.base.settings.data import Task
-from components.base.settings.section import Fraction, Section
+from components.base.settings.section import Fraction, Section, Text
 from components.base.settings.validation import Severity
 
 MAIN: dict[Task, str] = {
@@ -76,6 +76,13 @@ class GateSettings(Section):
 
     rules: dict[str, GateRule] = {}
     unusable_champion: Literal["refuse", "warn"] = "refuse"
+
+
+class Override(Section):
+    """A refusal that is set aside: why, and by whom (user@host)."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    who: Text
 
 
 def default_rules(task: Task) -> dict[str, dict[str, Any]]:

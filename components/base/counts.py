@@ -76,7 +76,7 @@ class Counts:
         self, decisions: Integers, right: Integers, classes: int, true: Places, predicted: Places, hits: Places
     ) -> None:
         self.decisions, self.right = decisions, right == decisions
-        self._classes, self._true = classes, true
+        self._classes, self._true, self._hits = classes, true, hits
         rows = np.arange(len(decisions))
         parts = [(rows, 0 * rows, decisions), (rows, 0 * rows + 1, right)]
         for number, (row, kind) in enumerate((true, predicted, hits)):
@@ -87,8 +87,17 @@ class Counts:
 
     def having(self, number: int) -> NDArray[np.bool_]:
         """bool [rows]: those in which a class is true."""
-        rows, classes = self._true
-        return np.isin(np.arange(len(self.decisions)), rows[classes == number])
+        return self._there(self._true, number)
+
+    def hitting(self, number: int) -> NDArray[np.bool_]:
+        """bool [rows]: those in which a class is true, and predicted there."""
+        return self._there(self._hits, number)
+
+    def _there(self, places: Places, number: int) -> NDArray[np.bool_]:
+        rows, classes = places
+        found = np.zeros(len(self.decisions), bool)
+        found[rows[classes == number]] = True
+        return found
 
     def sums(self, totals: Any) -> Sums:
         """Of totals of the table's columns, [samples, columns]."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 
-from components.base.counts import PARTS, Counts, Sums
+from components.base.counts import PARTS, Sums
 from components.base.settings import EvaluationSettings
 from components.base.targets import Targets
 from components.base.truncation import Integers
@@ -47,26 +47,27 @@ def score(
 
     `clusters` int64 [rows]: rows of an equal number are drawn together.
     """
-    counts = targets.counts(predicted)
-    (found,) = _sample(targets, [predicted], [counts], options, clusters)
-    alone = clusters is None and bool((counts.decisions == 1).all())
-    metrics = {}
-    for name in names:
-        value, samples = found.metric(name)
-        support, why = _rests_on(name, found.whole, len(targets) if clusters is None else len(found.times))
-        metrics[name] = estimate(name, value, samples, support, options.confidence, why)
-    if alone and "accuracy" in names:
-        metrics["accuracy"] = proportion(counts.right.sum(), len(targets), options.confidence)
-    labels = {
-        label: _of_class(place, found, clusters is None and not targets.task.per_word, options.confidence)
-        for place, label in enumerate(targets.classes)
-    }
+    (found,) = _sample(targets, [predicted], options, clusters)
+    metrics = _metrics(targets, predicted, names, found, options, clusters)
+    independent = clusters is None and not targets.task.per_word
+    classes = enumerate(targets.classes)
+    labels = {label: _of_class(place, found, independent, options.confidence) for place, label in classes}
     confusion = targets.confusion(predicted)
-    return {
-        "metrics": metrics,
-        "per_label": labels,
-        **({} if confusion is None else {"confusion": confusion}),
-    }
+    return {"metrics": metrics, "per_label": labels, **({} if confusion is None else {"confusion": confusion})}
+
+
+def score_metrics(
+    targets: Targets,
+    predicted: Decisions,
+    names: Sequence[str],
+    options: EvaluationSettings,
+    clusters: Integers | None = None,
+) -> dict[str, dict[str, Any]]:
+    """The `metrics` of score alone."""
+    found = None
+    if names != ["accuracy"] or not _are_alone(targets, clusters):
+        (found,) = _sample(targets, [predicted], options, clusters)
+    return _metrics(targets, predicted, names, found, options, clusters)
 
 
 def compare(
@@ -78,26 +79,74 @@ def compare(
     clusters: Integers | None = None,
 ) -> dict[str, dict[str, Any]]:
     """For each metric the difference, predicted minus other, on the same rows; see score."""
-    counts = [targets.counts(decisions) for decisions in (predicted, other)]
-    mine, theirs = _sample(targets, [predicted, other], counts, options, clusters)
-    result = {}
-    for name in names:
+    result, alone = {}, _are_alone(targets, clusters)
+    if sampled := [name for name in names if not (alone and name == "accuracy")]:
+        mine, theirs = _sample(targets, [predicted, other], options, clusters)
+    for name in sampled:
         value, samples = minus(mine.metric(name), theirs.metric(name))
         _, why = _rests_on(name, mine.whole, len(targets))
         result[name] = difference(value, samples, len(targets), options.confidence, why)
-    if "accuracy" in names and clusters is None and (counts[0].decisions == 1).all():
-        result["accuracy"] = paired(counts[0].right, counts[1].right, options.confidence)
+    if alone and "accuracy" in names:
+        right, other_right = (targets.counts(decisions).right for decisions in (predicted, other))
+        result["accuracy"] = paired(right, other_right, options.confidence)
+    return {name: result[name] for name in names}
+
+
+def compare_recalls(
+    targets: Targets,
+    predicted: Decisions,
+    other: Decisions,
+    options: EvaluationSettings,
+    clusters: Integers | None = None,
+) -> dict[str, dict[str, Any]]:
+    """By class the difference of `recall`, on the rows that have it."""
+    result = {}
+    if clusters is None and not targets.task.per_word:
+        counts, other_counts = (targets.counts(decisions) for decisions in (predicted, other))
+        for place, label in enumerate(targets.classes):
+            true = counts.having(place)
+            hits, other_hits = (one.hitting(place)[true] for one in (counts, other_counts))
+            result[label] = {"recall": paired(hits, other_hits, options.confidence)}
+        return result
+    mine, theirs = _sample(targets, [predicted, other], options, clusters)
+    for place, label in enumerate(targets.classes):
+        value, samples = minus(mine.of_class(place, "recall"), theirs.of_class(place, "recall"))
+        rows = int(mine.whole.true[0, place])
+        result[label] = {"recall": difference(value, samples, rows, options.confidence)}
     return result
 
 
-def _sample(
+def _are_alone(targets: Targets, clusters: Integers | None) -> bool:
+    """Whether each row is one decision, and drawn by itself."""
+    return clusters is None and not targets.task.per_word
+
+
+def _metrics(
     targets: Targets,
-    models: Sequence[Decisions],
-    counts: Sequence[Counts],
+    predicted: Decisions,
+    names: Sequence[str],
+    found: Sampled | None,
     options: EvaluationSettings,
     clusters: Integers | None,
+) -> dict[str, dict[str, Any]]:
+    metrics = {}
+    for name in names:
+        if name == "accuracy" and _are_alone(targets, clusters):
+            right = targets.counts(predicted).right
+            metrics[name] = proportion(right.sum(), len(right), options.confidence)
+        elif found:
+            value, samples = found.metric(name)
+            units = len(targets) if clusters is None else len(found.times)
+            support, why = _rests_on(name, found.whole, units)
+            metrics[name] = estimate(name, value, samples, support, options.confidence, why)
+    return metrics
+
+
+def _sample(
+    targets: Targets, models: Sequence[Decisions], options: EvaluationSettings, clusters: Integers | None
 ) -> list[Sampled]:
     """Of each model, on the same samples of rows."""
+    counts = [targets.counts(decisions) for decisions in models]
     if clusters is None:
         keys = np.concatenate([targets.keys(decisions) for decisions in (targets.truth, *models)], axis=1)
         units = distinct(keys)

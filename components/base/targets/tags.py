@@ -38,6 +38,10 @@ class TagTargets(Targets):
         self.sizes = np.array([len(row) for row in rows], np.int64)
         self.ends = np.cumsum(self.sizes)
 
+    @property
+    def owners(self) -> Integers:
+        return np.repeat(np.arange(len(self)), self.sizes)
+
     @classmethod
     def of(cls, table: pa.Table, labels: list[str]) -> Self:
         tags = table["tags"].combine_chunks()
@@ -55,8 +59,7 @@ class TagTargets(Targets):
         return np.asarray(one == other)
 
     def counts(self, predicted: Decisions) -> Counts:
-        row_of = np.repeat(np.arange(len(self)), self.sizes)
-        right = np.bincount(row_of, self.same(self.truth, predicted), len(self)).astype(np.int64)
+        right = np.bincount(self.owners, self.same(self.truth, predicted), len(self)).astype(np.int64)
         true, found = self.scheme.find(self.truth, self.sizes), self.scheme.find(predicted, self.sizes)
         _, one, other = np.intersect1d(true.starts, found.starts, assume_unique=True, return_indices=True)
         hits = one[(true.ends[one] == found.ends[other]) & (true.kinds[one] == found.kinds[other])]
@@ -68,7 +71,7 @@ class TagTargets(Targets):
 
     def margins(self, logits: Logits) -> Floats:
         least = np.full(len(self), np.inf)
-        np.fmin.at(least, np.repeat(np.arange(len(self)), self.sizes), lead(logits))
+        np.fmin.at(least, self.owners, lead(logits))
         return least
 
     def example(self, row: int) -> dict[str, Any] | None:
@@ -92,8 +95,7 @@ class TagTargets(Targets):
 
     def claims(self, probabilities: Probabilities) -> Claims:
         scored = np.flatnonzero(~np.isnan(probabilities[:, 0]))
-        rows = np.repeat(np.arange(len(self)), self.sizes)
-        return likeliest(rows[scored], probabilities[scored], self.truth[scored])
+        return likeliest(self.owners[scored], probabilities[scored], self.truth[scored])
 
     def select(self, rows: Decisions, labels: Sequence[str]) -> Selected:
         """All rows; a tag that is none of these labels counts as O, in truth and in answers alike."""

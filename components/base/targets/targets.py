@@ -59,6 +59,11 @@ class Targets(ABC):
         """See targets_of."""
 
     @property
+    def owners(self) -> Integers:
+        """int64 [decisions]: the row that each is on."""
+        return np.arange(len(self.rows))
+
+    @property
     def decider(self) -> Decider:
         """As long as nothing is fitted."""
         return Decider(self.labels, thresholds=self.task.thresholds(self.labels))

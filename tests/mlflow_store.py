@@ -17,8 +17,9 @@ import httpx
 import pytest
 
 from components.base.base_models import REQUIRED
-from components.base.files import write_json
-from components.base.settings import RunStep
+from components.base.files import read_json, write_json
+from components.base.settings import Override, RunStep
+from components.gate.override import overridden
 from tests.evaluations import make_champion, make_evaluation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,16 +87,26 @@ Register = Callable[..., Any]
 
 @pytest.fixture
 def register_version(tmp_path: Path, tiny: ModuleType) -> Register:
-    """Makes a version by the step `register`: another `temperature` makes another bundle."""
+    """Makes a version by the step `register`: another `temperature` makes another bundle; `override` is the reason for
+    which a refusal is set aside."""
     from components.base import tracking
     from components.register.register import register
     from serving.bundle import digest
 
-    def make(job_id: str, temperature: float = 1.0, passed: bool = True, champion: str = "", run: RunStep = RUN) -> Any:
+    def make(
+        job_id: str,
+        temperature: float = 1.0,
+        passed: bool = True,
+        champion: str = "",
+        run: RunStep = RUN,
+        override: str = "",
+    ) -> Any:
         folder = tmp_path / job_id
         tiny.write_bundle(folder / "bundle", temperature=temperature)
         write_evaluation(folder / "evaluation", digest(folder / "bundle"), champion)
         write_verdict(folder / "verdict", passed)
+        if override:
+            override_verdict(folder / "verdict", override)
         write_checkpoint(folder / "checkpoint", job_id)
         tracking.open_run(run.name, job_id, {"textgate.data_md5": DATA_MD5})
         paths = (folder / name for name in ("bundle", "checkpoint", "evaluation", "verdict"))
@@ -141,6 +152,12 @@ def write_verdict(folder: Path, passed: bool = True) -> Path:
     report = {"passed": passed, "outcome": outcome, "summary": summary, "rules": [accuracy, warned], "next": []}
     write_json(folder / "verdict.json", report)
     return folder
+
+
+def override_verdict(folder: Path, reason: str) -> None:
+    """As the gate does, for ann@desk."""
+    decided = overridden(read_json(folder / "verdict.json"), Override(reason=reason, who="ann@desk"))
+    write_json(folder / "verdict.json", decided)
 
 
 def _clean(patch: pytest.MonkeyPatch, home: Path) -> None:

@@ -1,4 +1,4 @@
-"""The step: the bundle that passed becomes a version of the registered model, with its evidence and its lineage."""
+"""The step: the bundle that the gate let pass becomes a version of the registered model, with evidence and lineage."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def register(
     tags = _lineage(run_id, lineage) | {
         registry.BUNDLE_DIGEST: digest,
         registry.VERDICT: decided["outcome"],
+        **_override(decided),
         registry.VERDICT_DIGEST: sha256_file(verdict / VERDICT_FILE),
         registry.RUN_ID: run_id,
         "textgate.precision": manifest.precision,
@@ -81,6 +82,12 @@ def _lineage(run_id: str, lineage: Mapping[str, str]) -> dict[str, str]:
     known = tracking.run_tags(run_id)
     tags = {f"textgate.{key}": known[f"textgate.{key}"] for key in pinned if f"textgate.{key}" in known}
     return tags | {f"textgate.{key}": value for key, value in lineage.items()}
+
+
+def _override(verdict: Mapping[str, Any]) -> dict[str, str]:
+    """Empty where there was none: the version may have been registered with one before."""
+    given = verdict.get("override") or {"reason": "", "who": ""}
+    return {"textgate.override": given["reason"], "textgate.overridden_by": given["who"]}
 
 
 def _keep(run: RunStep, run_id: str, checkpoint: Path, held: Mapping[str, str]) -> dict[str, str]:

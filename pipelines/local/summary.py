@@ -22,7 +22,7 @@ OUTCOMES = {
     "refused-by-canary": "[red]refused by the canary[/]",
     "unchanged": "[cyan]nothing changed; nothing registered[/]",
 }
-# Of the parts that break one rule, such as labels.
+OVERRIDDEN = "[yellow]refused by the gate, overridden[/] and registered"
 
 
 def show(run: Run, settings: Settings, answers: Table | None = None, options: str = "", again: str = "") -> None:
@@ -32,13 +32,16 @@ def show(run: Run, settings: Settings, answers: Table | None = None, options: st
     """
     console = Console(highlight=False)
     outcome = run.outcome
-    console.print(f"\n[bold]{run.id}[/]: {OUTCOMES.get(outcome, outcome)} in {run.seconds:.0f} s")
-    console.print("  ".join(_step(run, step.name) for step in run.steps))
+    verdict = run.report("gate", "verdict", "verdict.json")
+    overridden = bool(verdict) and verdict["outcome"] == "overridden"
+    named = OVERRIDDEN if overridden and outcome == "registered" else OUTCOMES.get(outcome, outcome)
+    console.print(f"\n[bold]{run.id}[/]: {named} in {run.seconds:.0f} s")
+    console.print("  ".join(_step(run, step.name, overridden) for step in run.steps))
     if evaluation := run.report("evaluate", "evaluation", "evaluation.json"):
         console.print(_metrics(run, evaluation))
     if training := run.report("finetune", "checkpoint", "training.json"):
         console.print(_beside_floor(training))
-    if verdict := run.report("gate", "verdict", "verdict.json"):
+    if verdict:
         console.print(rules_table(verdict))
     for failure in (run.report("validate", "report", "validation.json") or {}).get("failures", []):
         console.print(f"  [red]✗[/] {escape(failure)}")
@@ -61,7 +64,7 @@ def show(run: Run, settings: Settings, answers: Table | None = None, options: st
         console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
-def _step(run: Run, name: str) -> str:
+def _step(run: Run, name: str, overridden: bool) -> str:
     step = run.step(name)
     assert step
     refused = {"refused-by-validation": "validate", "refused-by-gate": "gate", "unchanged": "gate"}
@@ -69,6 +72,8 @@ def _step(run: Run, name: str) -> str:
     if name in {"validate", "gate", "canary"}:
         failed = refused.get(run.outcome, "canary") == name and run.outcome != "registered"
         verdict = " [red]refused[/]" if failed else " [green]passed[/]"
+    if name == "gate" and overridden:
+        verdict = " [yellow]overridden[/]"
     time = "[cyan]reused[/]" if step.state == "reused" else f"[bold]{step.seconds:.1f}[/] s"
     return f"{name} {time}{verdict}"
 
@@ -142,6 +147,12 @@ def next_commands(run: Run, settings: Settings, challenger: str, options: str, a
     another_seed = again or f"{textgate} run{options} --set training.seed={settings.training.seed + 1}"
     if run.outcome == "registered" and settings.promote.mode == "manual":
         return [f"{textgate} promote {settings.name} {challenger}{options}", serve, predict]
+    if run.outcome == "refused-by-gate":
+        return [
+            f"{textgate} gate explain {run.id}",
+            another_seed,
+            f'{textgate} run --reuse {run.id} --override --reason "why it is registered all the same"',
+        ]
     if run.outcome.startswith("refused"):
         return [f"less {run.folder / 'log.txt'}", another_seed, f"{textgate} run --reuse {run.id}"]
     return [serve, predict, another_seed]

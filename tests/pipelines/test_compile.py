@@ -17,7 +17,7 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from components.base.errors import TextgateError
-from components.base.settings import BaseModelSettings, Settings, from_json, load
+from components.base.settings import BaseModelSettings, Override, Settings, from_json, load
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.lint import check, find_faults, read_spec, step_names
 from pipelines.local.launch import QUIET
@@ -96,6 +96,16 @@ def test_evaluation_sees_what_the_champion_was_trained_on_and_fetch_does_not(com
         outer = tasks["evaluate"].inputs.parameters[pinned].component_input_parameter
         assert outer == f"pipelinechannel--resolve-{pinned}"
     assert not [name for name in tasks["fetch"].inputs.parameters if "champion" in name]
+
+
+def test_an_override_is_seen_by_the_gate_alone(settings: Settings, compiled: Path) -> None:
+    override = Override(reason="why", who="ann@desk")
+    arguments = pipeline_arguments(settings, "a-run", override)
+    assert from_json(Override, arguments["override"]) == override
+    without = pipeline_arguments(settings, "a-run")
+    assert [key for key in arguments if arguments[key] != without[key]] == ["override"]
+    tasks = [task for part in read_spec(compiled).components.values() for task in part.dag.tasks.items()]
+    assert {key for key, task in tasks if "override" in task.inputs.parameters} == {"gate", "steps"}
 
 
 def test_a_base_model_is_one_argument_with_its_warm_start(settings: Settings) -> None:

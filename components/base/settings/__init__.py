@@ -22,6 +22,7 @@ from components.base.settings.evaluation import SliceSettings as SliceSettings
 from components.base.settings.gate import MAIN as MAIN
 from components.base.settings.gate import GateRule as GateRule
 from components.base.settings.gate import GateSettings as GateSettings
+from components.base.settings.gate import Override as Override
 from components.base.settings.load import from_json as from_json
 from components.base.settings.load import load as load
 from components.base.settings.load import load_rules as load_rules

@@ -57,6 +57,27 @@ def test_a_version_carries_its_evidence(workspace: Path, register_version: Regis
     assert tracking.run_tags(run_id)["textgate.version"] == version
 
 
+def test_a_version_says_why_its_refusal_was_overridden(workspace: Path, register_version: Register) -> None:
+    version = register_version("job-1", passed=False, override='it\'s a fix; "ask" Ann').version
+    tags = registry.version_tags("tiny", version)
+    assert tags["textgate.verdict"] == "overridden"
+    assert (tags["textgate.override"], tags["textgate.overridden_by"]) == ('it\'s a fix; "ask" Ann', "ann@desk")
+    assert connect().get_model_version("tiny", version).description.startswith("overridden by ann@desk: it's a fix")
+    assert register_version("job-2").version == version
+    tags = registry.version_tags("tiny", version)
+    assert (tags["textgate.verdict"], tags["textgate.override"], tags["textgate.overridden_by"]) == ("passed", "", "")
+
+
+def test_a_metric_that_is_not_defined_is_no_tag(workspace: Path, register_version: Register, tmp_path: Path) -> None:
+    version, folder = register_version("job-1").version, tmp_path / "job-1"
+    report = read_json(folder / "evaluation" / "evaluation.json")
+    report["bundle"]["metrics"] = {"roc_auc": {"value": None}, "macro_f1": {"value": 0.1}}
+    write_json(folder / "evaluation" / "evaluation.json", report)
+    register(RUN, "job-1", *parts(folder), {})
+    tags = registry.version_tags("tiny", version)
+    assert "textgate.test.roc_auc" not in tags and tags["textgate.test.macro_f1"] == "0.1000"
+
+
 def test_the_same_bundle_is_the_same_version(
     workspace: Path, register_version: Register, capsys: pytest.CaptureFixture[str]
 ) -> None:

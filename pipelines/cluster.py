@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from components.base.errors import TextgateError
 from components.base.files import sha256_file
-from components.base.settings import Settings
+from components.base.settings import Override, Settings
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.finetune import NAME
 from pipelines.lint import check, step_names
@@ -79,14 +79,14 @@ def check_settings(settings: Settings) -> None:
         raise TextgateError("this config cannot run on a cluster:\n  " + "\n  ".join(faults))
 
 
-def submit(settings: Settings, cluster: Cluster, experiment: str = "") -> Submitted:
+def submit(settings: Settings, cluster: Cluster, experiment: str = "", override: Override | None = None) -> Submitted:
     """Compiles, uploads what is not there yet, and starts a run in `experiment`, which is made where it is missing.
 
     Raises TextgateError where the settings cannot work on a cluster or Kubeflow does not accept them.
     """
     check_settings(settings)
     name = f"{settings.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
-    arguments = pipeline_arguments(settings, name)
+    arguments = pipeline_arguments(settings, name, override)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pipeline.yaml"
         compile_pipeline(settings, file)

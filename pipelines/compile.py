@@ -9,7 +9,7 @@ from pathlib import Path
 from kfp import compiler
 
 from components.base.files import canonical_json, sha256_text, write_text
-from components.base.settings import Settings, read_suite, step_sections
+from components.base.settings import Override, Settings, read_behaviour, read_suite, step_sections
 from pipelines.data.version import read_version
 from pipelines.finetune import build
 from pipelines.lint import check
@@ -32,9 +32,9 @@ def compile_pipeline(settings: Settings, path: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def pipeline_arguments(settings: Settings, run_name: str) -> dict[str, str]:
+def pipeline_arguments(settings: Settings, run_name: str, override: Override | None = None) -> dict[str, str]:
     """The parameters of one run: everything that decides its result, as strings."""
-    sections = step_sections(settings, read_suite(settings))
+    sections = step_sections(settings, read_suite(settings), read_behaviour(settings))
     lineage = {
         "run_name": run_name,
         "git_commit": git_commit(),
@@ -45,6 +45,7 @@ def pipeline_arguments(settings: Settings, run_name: str) -> dict[str, str]:
         "run": sections.pop("run"),
         "data_md5": read_version(Path(settings.data.version)).md5,
         "base_model": settings.base_model.model_dump_json(),
+        "override": override.model_dump_json() if override else "",
         "lineage": json.dumps(lineage, sort_keys=True),
         **{f"{step}_settings": section for step, section in sections.items()},
     }

@@ -43,6 +43,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
         quantize_settings: str,
         evaluate_settings: str,
         gate_settings: str,
+        override: str,
         canary_settings: str,
     ):
         pins = acting(resolve(run=run, job_id=job_id, data_md5=data_md5, base_model=base_model, lineage=lineage))
@@ -77,10 +78,20 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                 tables=tables,
                 champion_version=pins.outputs["champion_version"],
                 champion_digest=pins.outputs["champion_digest"],
+                champion_data=pins.outputs["champion_data"],
+                data_md5=pins.outputs["data_md5"],
                 settings=evaluate_settings,
             )
             evaluation, timing = evaluated.outputs["evaluation"], evaluated.outputs["timing"]
-            judged = acting(gate(evaluation=evaluation, timing=timing, validation=validation, settings=gate_settings))
+            judged = acting(
+                gate(
+                    evaluation=evaluation,
+                    timing=timing,
+                    validation=validation,
+                    settings=gate_settings,
+                    override=override,
+                )
+            )
             reports = {
                 "run": run,
                 "job_id": job_id,
@@ -144,6 +155,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
         quantize_settings: str,
         evaluate_settings: str,
         gate_settings: str,
+        override: str,
         canary_settings: str,
     ):
         job_id = dsl.PIPELINE_JOB_ID_PLACEHOLDER
@@ -161,6 +173,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                 quantize_settings=quantize_settings,
                 evaluate_settings=evaluate_settings,
                 gate_settings=gate_settings,
+                override=override,
                 canary_settings=canary_settings,
             )
 

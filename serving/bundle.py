@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,6 +30,8 @@ CANARY = "canary.json"
 CARD = "README.md"
 PROFILE = "profile.json"
 REQUIRED = (MODEL, TOKENIZER)
+# Keys of the manifest that are left out where they say nothing.
+OPTIONAL = ("thresholds", "abstain_below")
 
 # What MLflow lays beside a bundle when it is registered: ids, times and environments, no content.
 BESIDE = {
@@ -49,7 +51,8 @@ class Manifest:
     """`truncation` holds the policy and its parameters (components/base/truncation.py), of `max_length` tokens.
 
     `files` maps names relative to the folder to sha256; `temperature` and `thresholds` are those of Decider. Where a
-    task needs no thresholds, bundle.json has none.
+    task needs no thresholds, bundle.json has none. `abstain_below` is the probability below which an answer is better
+    withheld; 0 where none is.
     """
 
     format: int
@@ -63,6 +66,7 @@ class Manifest:
     files: dict[str, str]
     versions: dict[str, str]
     thresholds: list[float] = field(default_factory=list)
+    abstain_below: float = 0.0
 
     @property
     def decider(self) -> Decider:
@@ -86,6 +90,7 @@ def write_manifest(
     precision: str,
     versions: Mapping[str, str],
     thresholds: Sequence[float] = (),
+    abstain_below: float = 0.0,
 ) -> Manifest:
     """Seals `folder`: hashes the files in it and writes bundle.json, the same bytes for the same content.
 
@@ -104,10 +109,9 @@ def write_manifest(
         files={name: sha256_file(folder / name) for name in names},
         versions=dict(versions),
         thresholds=[float(threshold) for threshold in thresholds],
+        abstain_below=float(abstain_below),
     )
-    value = asdict(manifest)
-    if not manifest.thresholds:
-        del value["thresholds"]
+    value = {key: kept for key, kept in asdict(manifest).items() if kept or key not in OPTIONAL}
     _parse(value, folder)
     write_json(folder / MANIFEST, value)
     return manifest
@@ -196,10 +200,12 @@ def _are_labels(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value) >= 2
 
 
+def _is_probability(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
 def _are_thresholds(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= 1 for number in value
-    )
+    return isinstance(value, list) and all(map(_is_probability, value))
 
 
 def _are_versions(value: Any) -> bool:
@@ -231,6 +237,7 @@ ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "files": (_are_files, "relative file names, each with its sha256"),
     "versions": (_are_versions, "names of libraries, each with its version"),
     "thresholds": (_are_thresholds, "a list of probabilities"),
+    "abstain_below": (_is_probability, "a probability"),
 }
 
 
@@ -249,7 +256,7 @@ def _parse(value: Any, folder: Path) -> Manifest:
         raise TextgateError(f"{where} has the unknown key {unknown[0]}")
     for key in fields(Manifest):
         allowed, description = ALLOWED[key.name]
-        if key.name not in value and key.default_factory is MISSING:
+        if key.name not in value and key.name not in OPTIONAL:
             raise TextgateError(f"{where} lacks the key {key.name}")
         if key.name in value and not allowed(value[key.name]):
             raise TextgateError(f"{where}: {key.name} must be {description}, got {value[key.name]!r}")

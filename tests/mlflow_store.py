@@ -17,13 +17,14 @@ import httpx
 import pytest
 
 from components.base.base_models import REQUIRED
-from components.base.files import write_json
-from components.base.settings import RunStep
+from components.base.files import read_json, write_json
+from components.base.settings import Override, RunStep
+from components.gate.override import overridden
+from tests.evaluations import make_champion, make_evaluation
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 120
 RUN = RunStep(name="tiny")
-LABELS = ["negative", "neutral", "positive"]
 DATA_MD5 = "0123456789abcdef0123456789abcdef.dir"
 
 
@@ -86,16 +87,26 @@ Register = Callable[..., Any]
 
 @pytest.fixture
 def register_version(tmp_path: Path, tiny: ModuleType) -> Register:
-    """Makes a version by the step `register`: another `temperature` makes another bundle."""
+    """Makes a version by the step `register`: another `temperature` makes another bundle; `override` is the reason for
+    which a refusal is set aside."""
     from components.base import tracking
     from components.register.register import register
     from serving.bundle import digest
 
-    def make(job_id: str, temperature: float = 1.0, passed: bool = True, champion: str = "", run: RunStep = RUN) -> Any:
+    def make(
+        job_id: str,
+        temperature: float = 1.0,
+        passed: bool = True,
+        champion: str = "",
+        run: RunStep = RUN,
+        override: str = "",
+    ) -> Any:
         folder = tmp_path / job_id
         tiny.write_bundle(folder / "bundle", temperature=temperature)
         write_evaluation(folder / "evaluation", digest(folder / "bundle"), champion)
         write_verdict(folder / "verdict", passed)
+        if override:
+            override_verdict(folder / "verdict", override)
         write_checkpoint(folder / "checkpoint", job_id)
         tracking.open_run(run.name, job_id, {"textgate.data_md5": DATA_MD5})
         paths = (folder / name for name in ("bundle", "checkpoint", "evaluation", "verdict"))
@@ -113,48 +124,40 @@ def write_checkpoint(folder: Path, words: str) -> Path:
     return folder
 
 
-def score(digest: str, accuracy: float) -> dict[str, Any]:
-    figures = {"precision": accuracy, "recall": accuracy, "f1": accuracy}
-    interval = {"low": accuracy - 0.1, "high": accuracy + 0.1}
-    return {
-        "digest": digest,
-        "metrics": {"accuracy": {"value": accuracy, **interval}, "macro_f1": {"value": accuracy - 0.05, **interval}},
-        "per_label": {label: {**figures, "support": 10} for label in LABELS},
-        "averages": {kind: {**figures, "support": 30} for kind in ("micro", "macro", "weighted")},
-        "confusion": [[10, 0, 0], [0, 10, 0], [0, 0, 10]],
-    }
-
-
 def write_evaluation(folder: Path, digest: str, champion: str = "") -> Path:
-    difference = {"difference": 0.1, "low": 0.05, "high": 0.15}
-    against = {
-        **score("f" * 64, 0.6),
-        "version": champion,
-        "comparison": {"accuracy": difference, "macro_f1": difference},
-    }
-    report = {
-        "rows": 30,
-        "labels": LABELS,
-        "bundle": score(digest, 0.7),
-        "float": score("e" * 64, 0.72),
-        "agreement_with_float": 0.98,
-        "champion": against if champion else None,
-    }
+    report = make_evaluation(digest=digest, champion=make_champion(champion) if champion else None)
     write_json(folder / "evaluation.json", report)
-    (folder / "confusion.png").write_bytes(b"\x89PNG")
+    for name in ("confusion.png", "report.html", "predictions.parquet"):
+        (folder / name).write_bytes(b"as evaluate writes it")
     return folder
 
 
 def write_verdict(folder: Path, passed: bool = True) -> Path:
-    rule = {
-        **{"rule": "accuracy", "severity": "error", "metric": "accuracy", "part": "", "against": ""},
-        **{"observed": 0.7, "low": 0.6, "high": 0.8, "limit": ">= 0.6" if passed else ">= 0.8"},
-        **{"passed": passed, "why": "", "rows_needed": None},
+    accuracy = {
+        "rule": "accuracy",
+        "severity": "error",
+        "metric": "accuracy",
+        "part": "",
+        "against": "",
+        "observed": 0.7,
+        "low": 0.6,
+        "high": 0.8,
+        "limit": ">= 0.6" if passed else ">= 0.8",
+        "passed": passed,
+        "why": "",
+        "rows_needed": None,
     }
+    warned = {**accuracy, "rule": "linear", "severity": "warn", "passed": False}
     outcome, summary = ("passed", "all rules hold") if passed else ("refused", "accuracy 0.7 is below 0.8")
-    verdict = {"passed": passed, "outcome": outcome, "summary": summary, "rules": [rule], "next": []}
-    write_json(folder / "verdict.json", verdict)
+    report = {"passed": passed, "outcome": outcome, "summary": summary, "rules": [accuracy, warned], "next": []}
+    write_json(folder / "verdict.json", report)
     return folder
+
+
+def override_verdict(folder: Path, reason: str) -> None:
+    """As the gate does, for ann@desk."""
+    decided = overridden(read_json(folder / "verdict.json"), Override(reason=reason, who="ann@desk"))
+    write_json(folder / "verdict.json", decided)
 
 
 def _clean(patch: pytest.MonkeyPatch, home: Path) -> None:

@@ -19,9 +19,9 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
 from benchmarks.harness import Figure, at_least, interleaved, median_ratio
+from components.base.dvc_remotes import CONCURRENT_OBJECTS, fetch_tree
 from components.base.dvc_tree import TreeEntry, object_key, tree_bytes, tree_hash
 from components.base.objects import open_store
-from components.fetch.fetch import CONCURRENT_OBJECTS, fetch_tree
 from tests.weed import Weed, running
 
 OBJECTS, SIZE = 200, 10_000_000

@@ -26,10 +26,16 @@ VERDICT_DIGEST = "textgate.verdict_digest"
 RUN_ID = "textgate.run_id"
 CHECKPOINT_DIGEST = "textgate.checkpoint_digest"
 CHECKPOINT_RUN_ID = "textgate.checkpoint_run_id"
+DATA_MD5 = "textgate.data_md5"
+BASE_MODEL = "textgate.base_model"
+
+
+class UnusableVersion(TextgateError):
+    """MLflow answered: the version is not there, or its files are not those that were registered."""
 
 
 def version_tags(name: str, version: str) -> dict[str, str]:
-    """Raises TextgateError where the model has no such version."""
+    """Raises UnusableVersion where the model has no such version."""
     client = connect()
     with explained(f"read version {version} of {name}"):
         try:
@@ -37,7 +43,7 @@ def version_tags(name: str, version: str) -> dict[str, str]:
         except mlflow.MlflowException as error:
             if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 raise
-    raise TextgateError(f"MLflow at {shown_uri()} has no version {version} of {name}")
+    raise UnusableVersion(f"MLflow at {shown_uri()} has no version {version} of {name}")
 
 
 def tag_version(name: str, version: str, tags: Mapping[str, str]) -> None:
@@ -109,11 +115,11 @@ def create_version(name: str, run_id: str, bundle: Path, tags: Mapping[str, str]
 def download_bundle(name: str, version: str) -> Path:
     """The version's bundle in the workspace's cache, fetched once, verified each time against the version's digest.
 
-    Raises TextgateError where the version or its digest is missing, or the bytes are others.
+    Raises UnusableVersion where the version, its digest or a file is missing, or the bytes are others.
     """
     digest = version_tags(name, version).get(BUNDLE_DIGEST, "")
     if not digest:
-        raise TextgateError(f"version {version} of {name} has no tag {BUNDLE_DIGEST}: textgate did not register it")
+        raise UnusableVersion(f"version {version} of {name} has no tag {BUNDLE_DIGEST}: textgate did not register it")
     target = home() / "cache" / "bundles" / digest
     with locked(target.with_name(f".{digest}.lock")):
         if not _fault(target, digest):
@@ -121,8 +127,16 @@ def download_bundle(name: str, version: str) -> Path:
         with new_folder(target) as folder:
             _download(name, version, folder)
             if fault := _fault(folder, digest):
-                raise TextgateError(f"version {version} of {name} in MLflow at {shown_uri()} is damaged: {fault}")
+                raise UnusableVersion(f"version {version} of {name} in MLflow at {shown_uri()} is damaged: {fault}")
     return target
+
+
+def download_pinned(name: str, version: str, digest: str) -> Path:
+    """As download_bundle. Raises UnusableVersion where the version no longer has the bundle with this digest."""
+    bundle = download_bundle(name, version)
+    if bundles.digest(bundle) != digest:
+        raise UnusableVersion(f"version {version} of {name} is not the bundle that was pinned ({digest[:12]})")
+    return bundle
 
 
 def _fault(folder: Path, digest: str) -> str:
@@ -139,6 +153,8 @@ def _download(name: str, version: str, folder: Path) -> None:
     client = connect()
     with explained(f"fetch version {version} of {name}"), tempfile.TemporaryDirectory(dir=folder.parent) as beside:
         source = client.get_model_version_download_uri(name, version)
+        if not mlflow.artifacts.list_artifacts(artifact_uri=source, tracking_uri=uri()):
+            raise UnusableVersion(f"version {version} of {name} in MLflow at {shown_uri()} has no files any more")
         fetched = mlflow.artifacts.download_artifacts(source, dst_path=beside, tracking_uri=uri())
         for path in Path(fetched).iterdir():
             path.rename(folder / path.name)

@@ -1,3 +1,5 @@
+"""Scores the bundle, its float parent and the pinned champion on the same test rows."""
+
 from kfp import dsl
 
 from components.base.image import COMPONENT
@@ -10,9 +12,14 @@ def evaluate(
     tables: dsl.Input[dsl.Dataset],
     champion_version: str,
     champion_digest: str,
+    champion_data: str,
+    data_md5: str,
     settings: str,
     evaluation: dsl.Output[dsl.Artifact],
     timing: dsl.Output[dsl.Artifact],
+    page: dsl.Output[dsl.HTML],
+    metrics: dsl.Output[dsl.Metrics],
+    confusion: dsl.Output[dsl.ClassificationMetrics],
 ) -> None:
     """Scores the bundle, its float parent and the pinned champion on the same test rows."""
     from pathlib import Path
@@ -21,12 +28,12 @@ def evaluate(
 
     with reported("evaluate"):
         from components.base.settings import EvaluateStep, from_json
-        from components.evaluate.evaluate import Champion, evaluate
+        from components.evaluate.champion import load_champion
+        from components.evaluate.evaluate import evaluate
+        from components.evaluate.publish import publish
 
-        step, champion = from_json(EvaluateStep, settings), None
-        if champion_version:
-            from components.base.registry import download_bundle
-
-            champion = Champion(champion_version, champion_digest, download_bundle(step.name, champion_version))
+        step = from_json(EvaluateStep, settings)
+        champion = load_champion(champion_version, champion_digest, champion_data, data_md5, step)
         inputs = Path(bundle.path), Path(checkpoint.path), Path(tables.path)
         evaluate(*inputs, champion, step, Path(evaluation.path), Path(timing.path))
+        publish(Path(evaluation.path), page, metrics, confusion)

@@ -2,34 +2,180 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sklearn.metrics import precision_recall_curve
 
+from components.base.checkpoint import LINEAR
+from components.base.counts import Floats
 from components.base.errors import TextgateError
 from components.base.files import new_folder, sha256_file, write_json
-from components.base.progress import Progress
 from components.base.settings import EvaluateStep
 from components.base.tables import read_table
-from components.base.targets import Targets, targets_of
-from components.evaluate.metrics import compare, score
-from components.evaluate.plots import plot_confusion
+from components.base.targets import targets_of
+from components.evaluate import probable
+from components.evaluate.answers import Answers, ask, mistakes
+from components.evaluate.behaviour.behaviour import run_behaviour
+from components.evaluate.champion import Champion
+from components.evaluate.comparison import against, against_champion
+from components.evaluate.label_errors import HeldOut, find_label_errors
+from components.evaluate.lineage import seen_rows
+from components.evaluate.metrics import Rows, agreement, score, score_slices
+from components.evaluate.reports import write_reports
+from components.evaluate.slices import Slice, known_slices, worst_slices
+from components.evaluate.statistics.bounds import TAILS
 from components.evaluate.timing import measure
-from serving.bundle import MODEL, TOKENIZER, digest
+from serving.bundle import MODEL, TOKENIZER
 from serving.predictor import Classifier, Predictor, Scorer
-from serving.tasks.task import Decisions
+from serving.tasks.task import Decider
 
 
-@dataclass(frozen=True)
-class Champion:
-    """The champion that resolve pinned, its bundle in a local folder."""
+class Evaluation:
+    """What the parts of evaluation.json are made of: test rows and the answers of each model to them."""
 
-    version: str
-    digest: str
-    bundle: Path
+    def __init__(self, bundle: Path, checkpoint: Path, tables: Path, settings: EvaluateStep) -> None:
+        self.settings, self.options, self.tables, self.bundle = settings, settings.options, tables, bundle
+        self.table = _read(tables, "test", settings)
+        if not self.table.num_rows:
+            raise TextgateError("the test split is empty; there is nothing to evaluate on")
+        targets = targets_of(self.table, settings.data)
+        self.rows = Rows(targets, _clusters(self.table, self.options.cluster), settings.data.task)
+        self.predictor = Predictor(bundle)
+        _check_task(self.predictor, targets.task.name, "the bundle")
+        self.answers = ask(self.predictor, targets, self.predictor.digest, "bundle")
+        self.slices = self._slices()
+        self._checkpoint = checkpoint
+
+    @property
+    def ids(self) -> list[str]:
+        ids: list[str] = self.table["id"].to_pylist()
+        return ids
+
+    def result(self, champion: Champion | None) -> dict[str, Any]:
+        """evaluation.json."""
+        data, options, targets = self.settings.data, self.options, self.rows.targets
+        scored = score(self.rows, self.answers, options)
+        size = sum(path.stat().st_size for path in self.bundle.iterdir() if path.is_file())
+        parent = self._of_checkpoint(MODEL, self.predictor.decider, "float parent")
+        clusters = self.rows.clusters
+        return {
+            "task": data.task,
+            "rows": len(targets),
+            "labels": data.labels,
+            "classes": targets.classes,
+            "main": self.rows.main,
+            "confidence": options.confidence,
+            "tails": TAILS.tolist(),
+            "units": {
+                "of": options.cluster or "rows",
+                "count": len(targets) if clusters is None else len(np.unique(clusters)),
+            },
+            "bundle": {"digest": self.answers.digest, "bytes": size, **scored},
+            "float": self._beside(parent),
+            "linear": self._linear(),
+            "agreement_with_float": agreement(self.rows, self.answers, parent, options),
+            "champion": self._champion(champion) if champion else None,
+            "slices": score_slices(self.rows, self.answers, self.slices, options),
+            **self._probabilities(scored),
+            "behaviour": run_behaviour(self.settings.behaviour, self.table, targets, self.predictor, options),
+            "label_errors": self._label_errors(),
+            "mistakes": mistakes(self.ids, targets, self.answers, options.mistakes),
+        }
+
+    def curves(self) -> dict[str, tuple[Floats, Floats]]:
+        """Recall and precision of each label that has an area."""
+        ranked = self.rows.targets.ranked(self.answers.probabilities)
+        found = {}
+        if ranked:
+            for place, label in enumerate(self.settings.data.labels):
+                if ranked[1][:, place].any():
+                    precision, recall, _ = precision_recall_curve(ranked[1][:, place], ranked[0][:, place])
+                    found[label] = recall[::-1], precision[::-1]
+        return found
+
+    def predictions(self) -> pa.Table:
+        targets = self.rows.targets
+        return pa.table(
+            {
+                "id": self.table["id"],
+                targets.column: self.table[targets.column],
+                "predicted": targets.stored(self.answers.decisions),
+            }
+        )
+
+    def _slices(self) -> list[Slice]:
+        options, targets = self.options, self.rows.targets
+        right = targets.counts(self.answers.decisions).right
+        inputs = self.table, targets, right, options.slices, options.seed, self.rows.clusters
+        return [*known_slices(self.table, targets, options.slices), *worst_slices(*inputs)]
+
+    def _of_checkpoint(self, model: str, decider: Decider, what: str) -> Answers:
+        files = self._checkpoint / model, self._checkpoint / "hf" / TOKENIZER
+        scorer = Scorer(*files, self.predictor.manifest.cut, task=self.predictor.task)
+        return ask(Classifier(scorer, decider), self.rows.targets, sha256_file(files[0]), what)
+
+    def _beside(self, other: Answers) -> dict[str, Any]:
+        """A model of the same run: its metrics, and the bundle's difference from it."""
+        metrics = score(self.rows, other, self.options)["metrics"]
+        comparison = against(self.rows, self.answers, other, self.options)
+        return {"digest": other.digest, "metrics": metrics, "comparison": comparison}
+
+    def _linear(self) -> dict[str, Any] | None:
+        if not (self._checkpoint / LINEAR).exists():
+            return None
+        decider = Decider(self.settings.data.labels, thresholds=self.rows.targets.decider.thresholds)
+        return self._beside(self._of_checkpoint(LINEAR, decider, "linear model"))
+
+    def _champion(self, champion: Champion) -> dict[str, Any]:
+        named = {"version": champion.version, "digest": champion.digest}
+        if champion.bundle is None:
+            return {**named, "problem": champion.problem}
+        theirs = self.answers
+        if champion.digest != self.answers.digest:
+            try:
+                predictor = Predictor(champion.bundle)
+                _check_task(predictor, self.rows.targets.task.name, f"champion version {champion.version}")
+            except TextgateError as problem:
+                return {**named, "problem": str(problem)}
+            theirs = ask(predictor, self.rows.targets, champion.digest, "champion")
+        scored = score(self.rows, theirs, self.options)
+        seen = None
+        if champion.texts is not None:
+            seen = seen_rows(champion.texts, self.tables, self.table, self.settings.data)
+        inputs = self.rows, self.answers, theirs, self.slices, seen, champion.unknown, self.options
+        comparison = against_champion(*inputs)
+        return {**named, "metrics": scored["metrics"], "per_label": scored["per_label"], "comparison": comparison}
+
+    def _probabilities(self, scored: dict[str, Any]) -> dict[str, Any]:
+        targets, shares, options = self.rows.targets, self.answers.probabilities, self.options
+        manifest, oos = self.predictor.manifest, options.out_of_scope
+        one_label = targets.ranks(shares) is not None
+        return {
+            "calibration": {
+                "temperature": manifest.temperature,
+                "bins": probable.reliability(targets, shares),
+            },
+            "abstain": probable.abstention(targets, shares, manifest.abstain_below, options.confidence)
+            if one_label and manifest.abstain_below
+            else None,
+            "out_of_scope": probable.out_of_scope(targets, shares, oos, scored["per_label"], options) if oos else None,
+        }
+
+    def _label_errors(self) -> dict[str, Any]:
+        settings = self.settings
+        held_out = {"test": HeldOut(self.ids, self.rows.targets, self.answers.probabilities)}
+        table = read_table(self.tables, "validation", settings.data)
+        if table.num_rows:
+            targets = targets_of(table, settings.data)
+            answers = ask(self.predictor, targets, self.answers.digest, "bundle on validation")
+            held_out["validation"] = HeldOut(table["id"].to_pylist(), targets, answers.probabilities)
+        options = self.options.label_errors
+        found: dict[str, Any] = find_label_errors(self.tables, settings.data, options, self.options.seed, held_out)
+        return found
 
 
 def evaluate(
@@ -41,68 +187,37 @@ def evaluate(
     evaluation: Path,
     timing: Path,
 ) -> None:
-    """Writes `evaluation.json`, `predictions.parquet`, `confusion.png` where each row has one label, and `timing.json`
-    apart from them.
+    """Writes `predictions.parquet` and what write_reports does into `evaluation`, and `timing.json` apart from them.
 
-    Raises TextgateError for an empty test split, a bundle whose bytes do not match its manifest, a champion whose
-    digest is not the pinned one, or either of another task than the data.
+    Raises TextgateError for an empty test split, a bundle whose bytes do not match its manifest, or one of another
+    task than the data.
     """
-    table = read_table(tables, "test", settings.data)
-    if not table.num_rows:
-        raise TextgateError("the test split is empty; there is nothing to evaluate on")
-    targets, options = targets_of(table, settings.data), settings.options
-    predictor = Predictor(bundle)
-    if predictor.task is not targets.task:
-        raise TextgateError(f"the bundle is for the task {predictor.task.name}, the data for {targets.task.name}")
-    files = checkpoint / MODEL, checkpoint / "hf" / TOKENIZER
-    parent = Classifier(Scorer(*files, predictor.manifest.cut, task=predictor.task), predictor.decider)
-    predicted = _predict(predictor, targets, "bundle")
-    parent_predicted = _predict(parent, targets, "float parent")
-    scored = {"digest": digest(bundle), **score(targets, predicted, options)}
-    result: dict[str, Any] = {
-        "rows": len(targets),
-        "labels": settings.data.labels,
-        "bundle": scored,
-        "float": {"digest": sha256_file(checkpoint / MODEL), **score(targets, parent_predicted, options)},
-        "agreement_with_float": float(targets.same(predicted, parent_predicted).mean()),
-        "champion": _champion(champion, scored["digest"], targets, predicted, settings) if champion else None,
-    }
+    found = Evaluation(bundle, checkpoint, tables, settings)
+    result = found.result(champion)
     with new_folder(evaluation) as folder:
-        write_json(folder / "evaluation.json", result)
-        if "confusion" in scored:
-            plot_confusion(scored["confusion"], settings.data.labels, folder / "confusion.png")
-        rows = {"id": table["id"], targets.column: table[targets.column], "predicted": targets.stored(predicted)}
-        pq.write_table(pa.table(rows), folder / "predictions.parquet")
+        pq.write_table(found.predictions(), folder / "predictions.parquet")
+        write_reports(result, found.curves(), folder)
     with new_folder(timing) as folder:
-        write_json(folder / "timing.json", measure(predictor, targets.rows[: options.timing_rows]))
+        rows = found.rows.targets.rows[: settings.options.timing_rows]
+        write_json(folder / "timing.json", measure(found.predictor, rows))
 
 
-def _champion(
-    champion: Champion, challenger: str, targets: Targets, predicted: Decisions, settings: EvaluateStep
-) -> dict[str, Any]:
-    if digest(champion.bundle) != champion.digest:
+def _read(tables: Path, split: str, settings: EvaluateStep) -> pa.Table:
+    return read_table(tables, split, settings.data, also=settings.options.kept)
+
+
+def _clusters(table: pa.Table, column: str) -> Any:
+    """A number for each value of the column; rows without one are alone."""
+    if not column:
+        return None
+    values = np.array(table[column].to_pylist(), object)
+    named = np.array([value or f"\0{row}" for row, value in enumerate(values)], object)
+    return np.unique(named, return_inverse=True)[1]
+
+
+def _check_task(predictor: Predictor, task: str, what: str) -> None:
+    if predictor.task.name != task:
         raise TextgateError(
-            f"champion {settings.name} version {champion.version} is not the bundle that was pinned"
-            f" ({champion.digest[:12]}); its stored files were changed"
+            f"{what} is for the task {predictor.task.name}, the data for {task}; give models of another task another"
+            " name"
         )
-    theirs = predicted
-    if champion.digest != challenger:
-        predictor = Predictor(champion.bundle)
-        if predictor.task is not targets.task:
-            raise TextgateError(
-                f"champion {settings.name} version {champion.version} is for the task {predictor.task.name}, the data"
-                f" for {targets.task.name}; give models of another task another name"
-            )
-        theirs = _predict(predictor, targets, "champion")
-    return {
-        "version": champion.version,
-        "digest": champion.digest,
-        **score(targets, theirs, settings.options),
-        "comparison": compare(targets, predicted, theirs, settings.options),
-    }
-
-
-def _predict(model: Classifier, targets: Targets, what: str) -> Decisions:
-    """By the labels of the data."""
-    progress = Progress(f"scoring {what}", len(targets), "texts")
-    return targets.translated(model.decide(model.logits(targets.rows, progress=progress.advance)), model.labels)

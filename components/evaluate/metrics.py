@@ -1,115 +1,119 @@
-"""Metrics of predictions against what is right, each with an interval.
-
-Intervals are percentile bootstraps over rows, except that of accuracy where each row is one decision (Wilson).
-Resampling rows is drawing the numbers of their distinct outcomes from a multinomial: one draw a sample, however many
-rows there are.
-"""
+"""Metrics of one model's answers, whole and by slice, and of two models' on the same rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest
+from numpy.typing import NDArray
 
-from components.base.counts import Counts, Floats, Sums, ratio
-from components.base.settings import EvaluationSettings
+from components.base.counts import ratio
+from components.base.metric_names import CALIBRATION, COMPARED, TASK_METRICS
+from components.base.settings import MAIN, EvaluationSettings
+from components.base.settings.data import Task
 from components.base.targets import Targets
-from serving.tasks.task import Decisions
+from components.base.truncation import Integers
+from components.evaluate import counted, probable
+from components.evaluate.answers import Answers
+from components.evaluate.estimates import estimate, proportion, undefined
+from components.evaluate.slices import Slice
+from components.evaluate.statistics.resampling import clustered, resample
 
-# Numbers of rows in memory at once, of 8 bytes each.
-DRAWN_AT_ONCE = 1 << 23
-
-
-def score(targets: Targets, predicted: Decisions, options: EvaluationSettings) -> dict[str, Any]:
-    """The SCORE part of evaluation.json: metrics with intervals, per label, averages, and where each row has one label
-    confusion[true][predicted]."""
-    counts = targets.counts(predicted)
-    whole = counts.whole()
-    (samples,) = _samples(targets, [predicted], [counts], options)
-    metrics = {name: _with_interval(name, whole, samples, options.confidence) for name in targets.metrics}
-    if (counts.decisions == 1).all():
-        metrics["accuracy"] |= _wilson(whole, options.confidence)
-    confusion = targets.confusion(predicted)
-    return {
-        "metrics": metrics,
-        **_by_class(targets.classes, whole),
-        **({} if confusion is None else {"confusion": confusion}),
-    }
+Mask = NDArray[np.bool_]
+UNCOUNTED = (*CALIBRATION, *probable.RANKED)
 
 
-def compare(
-    targets: Targets, predicted: Decisions, champion: Decisions, options: EvaluationSettings
-) -> dict[str, dict[str, float]]:
-    """For each metric: predicted minus champion on the same rows, with its paired interval."""
-    models = [predicted, champion]
-    counts = [targets.counts(decisions) for decisions in models]
-    mine, theirs = _samples(targets, models, counts, options)
-    result = {}
-    for name in targets.metrics:
-        low, high = _interval(mine[name] - theirs[name], options.confidence)
-        first, second = (float(model.whole().metric(name)[0]) for model in counts)
-        result[name] = {"difference": first - second, "low": low, "high": high}
-    return result
+class Rows(NamedTuple):
+    """Test rows with what is right; `clusters` int64 [rows], None where each is drawn by itself."""
+
+    targets: Targets
+    clusters: Integers | None
+    task: Task
+
+    @property
+    def main(self) -> str:
+        return MAIN[self.task]
+
+    def counted(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name in TASK_METRICS[self.task] and name not in UNCOUNTED]
+
+    def select(self, mask: Mask, answers: Sequence[Answers], labels: Sequence[str] | None = None) -> Part:
+        """Some of the rows, by all labels or some."""
+        selected = self.targets.select(mask, labels or self.targets.labels)
+        clusters = None if self.clusters is None else self.clusters[selected.rows]
+        return Part(Rows(selected.targets, clusters, self.task), [one.of(selected) for one in answers], selected.rows)
 
 
-def _samples(
-    targets: Targets, models: Sequence[Decisions], counts: Sequence[Counts], options: EvaluationSettings
-) -> list[dict[str, Floats]]:
-    """The metrics of each model, on the same samples of rows."""
-    keys = np.concatenate([targets.keys(decisions) for decisions in (targets.truth, *models)], axis=1)
-    _, rows, times = np.unique(keys, axis=0, return_index=True, return_counts=True)
-    found: list[dict[str, list[Floats]]] = [{name: [] for name in targets.metrics} for _ in models]
-    rng = np.random.default_rng(options.seed)
-    step = max(1, DRAWN_AT_ONCE // len(rows))
-    for start in range(0, options.bootstrap_samples, step):
-        drawn = rng.multinomial(len(keys), times / len(keys), size=min(step, options.bootstrap_samples - start))
-        for mine, model in zip(found, counts, strict=True):
-            sums = model.sums(drawn, rows)
-            for name, values in mine.items():
-                values.append(sums.metric(name))
-    return [{name: np.concatenate(values) for name, values in mine.items()} for mine in found]
+class Part(NamedTuple):
+    rows: Rows
+    answers: list[Answers]
+    numbers: Integers
 
 
-def _with_interval(name: str, whole: Sums, samples: dict[str, Floats], confidence: float) -> dict[str, float]:
-    low, high = _interval(samples[name], confidence)
-    return {"value": float(whole.metric(name)[0]), "low": low, "high": high}
+def score(rows: Rows, answers: Answers, options: EvaluationSettings) -> dict[str, Any]:
+    """`metrics`, `per_label` and, where each row has one label, `confusion`."""
+    names = TASK_METRICS[rows.task]
+    found = counted.score(rows.targets, answers.decisions, rows.counted(names), options, rows.clusters)
+    probabilities = probable.score(rows.targets, answers.probabilities, names, options, rows.clusters)
+    return found | {"metrics": found["metrics"] | probabilities}
 
 
-def _wilson(whole: Sums, confidence: float) -> dict[str, float]:
-    interval = binomtest(int(whole.right[0]), int(whole.decisions[0])).proportion_ci(confidence, method="wilson")
-    return {"low": float(interval.low), "high": float(interval.high)}
+def compare(rows: Rows, mine: Answers, other: Answers, options: EvaluationSettings) -> dict[str, dict[str, Any]]:
+    """The difference of each metric that models are compared by."""
+    decisions = mine.decisions, other.decisions
+    found = counted.compare(rows.targets, *decisions, rows.counted(COMPARED), options, rows.clusters)
+    probabilities = mine.probabilities, other.probabilities
+    return found | probable.compare(rows.targets, *probabilities, options, rows.clusters)
 
 
-def _interval(values: Floats, confidence: float) -> tuple[float, float]:
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
+def agreement(rows: Rows, mine: Answers, other: Answers, options: EvaluationSettings) -> dict[str, Any]:
+    """The share of decisions that are the same: of rows, all labels of one together, or of words."""
+    same, owners = rows.targets.same(mine.decisions, other.decisions), rows.targets.owners
+    if rows.clusters is None and not rows.targets.task.per_word:
+        return proportion(same.sum(), len(same), options.confidence)
+    units = clustered(owners if rows.clusters is None else rows.clusters[owners])
+    features = (units.fold @ np.stack([same, np.ones(len(same))], axis=1)).T
+    drawn = np.concatenate(resample(units, options.bootstrap_samples, options.seed, lambda times: features @ times), 1)
+    without, times = units.without(features)
+    samples = ratio(*drawn), ratio(*without), times
+    return estimate("agreement", float(same.mean()), samples, units.number, options.confidence)
 
 
-def _by_class(classes: list[str], whole: Sums) -> dict[str, Any]:
-    """Precision, recall, F1 and support of each class, and their averages: of all decisions together (micro), of the
-    classes (macro), of these by their support (weighted)."""
-    true, predicted, hits = whole.true[0], whole.predicted[0], whole.hits[0]
-    columns = _rates(true, predicted, hits)
-    total = float(true.sum())
-    averages = {
-        "micro": _rates(total, predicted.sum(), hits.sum()),
-        "macro": columns.mean(axis=1),
-        "weighted": ratio(columns @ true, np.full(3, total)),
-    }
-    return {
-        "per_label": {name: _row(columns[:, place], true[place]) for place, name in enumerate(classes)},
-        "averages": {name: _row(rates, total) for name, rates in averages.items()},
-    }
+def score_slices(
+    rows: Rows, answers: Answers, slices: Sequence[Slice], options: EvaluationSettings
+) -> list[dict[str, Any]]:
+    """Each slice's rows and estimates: accuracy, of slices that are no label macro F1, and the main metric."""
+    found = []
+    for part in slices:
+        names = _names(rows, part)
+        if part.rows.any():
+            chosen = rows.select(part.rows, [answers])
+            inputs = chosen.rows.targets, chosen.answers[0].decisions, names, options, chosen.rows.clusters
+            metrics = counted.score_metrics(*inputs)
+        else:
+            metrics = dict.fromkeys(names, undefined("no test row is in the slice"))
+        found.append({**part._asdict(), "rows": int(part.rows.sum()), "metrics": metrics})
+    return found
 
 
-def _rates(true: Any, predicted: Any, hits: Any) -> Floats:
-    """Precision, recall and F1, along the first axis."""
-    return np.stack([ratio(hits, predicted), ratio(hits, true), ratio(2 * hits, true + predicted)])
+def compare_slices(
+    rows: Rows, mine: Answers, other: Answers, slices: Sequence[Slice], numbers: Integers, options: EvaluationSettings
+) -> dict[str, dict[str, Any]]:
+    """By slice the differences of what score_slices has; `rows` are those of these numbers in the slices' masks."""
+    found: dict[str, dict[str, Any]] = {}
+    for part in slices:
+        mask, names = part.rows[numbers], _names(rows, part)
+        if mask.any():
+            chosen = rows.select(mask, [mine, other])
+            ours, theirs = (one.decisions for one in chosen.answers)
+            inputs = chosen.rows.targets, ours, theirs, names, options, chosen.rows.clusters
+            found[part.name] = counted.compare(*inputs)
+        else:
+            nothing = undefined("no row that is compared is in the slice") | {"bounds": None, "rows": 0}
+            found[part.name] = dict.fromkeys(names, nothing)
+    return found
 
 
-def _row(rates: Floats, support: float) -> dict[str, float]:
-    precision, recall, f1 = rates.tolist()
-    return {"precision": precision, "recall": recall, "f1": f1, "support": int(support)}
+def _names(rows: Rows, part: Slice) -> list[str]:
+    return list(dict.fromkeys(["accuracy", rows.main, *(["macro_f1"] if part.by != "label" else [])]))

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 from safetensors import SafetensorError
 
+from components.base.checkpoint import LINEAR
 from components.base.errors import TextgateError
 from components.base.files import digest_files, new_folder, read_json, reserve, write_json
 from components.base.objects import open_store
@@ -20,6 +21,7 @@ from components.base.signals import noting_stop
 from components.finetune.checkpoints import Checkpoints, State
 from components.finetune.cost import Cost
 from components.finetune.linear import network as linear
+from components.finetune.linear.onnx_export import write_onnx as write_linear_onnx
 from components.finetune.networks import Network, build_network
 from components.finetune.onnx_export import check_onnx
 from components.finetune.rows import Rows, read_rows
@@ -32,7 +34,8 @@ WRITTEN_TIMES, BESIDE = 3, 32 << 20
 
 
 def finetune(encoded: Path, base_model: Path, settings: FinetuneStep, checkpoint: Path) -> None:
-    """Writes `hf/`, `model.onnx`, `training.json` and, but for a linear model, `model.weights.h5` into `checkpoint`.
+    """Writes `hf/`, `model.onnx`, `training.json` and, but for a linear model, `model.weights.h5` and `linear.onnx`
+    into `checkpoint`.
 
     Raises TextgateError for an empty split, an unreadable base model, a loss that stopped being finite, a batch that
     memory does not hold, or a saved state of another training, and SystemExit when told to stop.
@@ -47,7 +50,7 @@ def finetune(encoded: Path, base_model: Path, settings: FinetuneStep, checkpoint
         _finetune_linear(base_model, settings, labels, (train, validation), checkpoint)
         return
     print("::progress:: fitting the linear model to compare with", flush=True)
-    floor = linear.floor(base_model, labels, train, validation, training.seed)
+    floor, floor_scores = linear.floor(base_model, labels, train, validation, training.seed)
     with devices.scope():
         network = build_network(Setup(base_model, labels, train, validation, settings.model, training))
     checkpoints = _checkpoints(encoded, base_model, settings)
@@ -57,7 +60,8 @@ def finetune(encoded: Path, base_model: Path, settings: FinetuneStep, checkpoint
         print(f"::progress:: {trainer.cost.line()}", flush=True)
         with _writable(checkpoint), new_folder(checkpoint) as folder:
             reserve(folder, WRITTEN_TIMES * sum(value.nbytes for value in network.model.get_weights()) + BESIDE)
-            report = _write(network, trainer, folder) | network.notes | {"floor": floor, "xla": trainer.xla}
+            write_linear_onnx(floor, folder / LINEAR)
+            report = _write(network, trainer, folder) | network.notes | {"floor": floor_scores, "xla": trainer.xla}
             report |= _report(settings, trained, trainer.cost, train, validation)
             write_json(folder / "training.json", {**report, "seconds": time.monotonic() - started})
         if checkpoints:

@@ -11,17 +11,19 @@ def gate(
     timing: dsl.Input[dsl.Artifact],
     validation: dsl.Input[dsl.Artifact],
     settings: str,
+    override: str,
     verdict: dsl.Output[dsl.Artifact],
     page: dsl.Output[dsl.HTML],
 ) -> bool:
-    """Says whether the bundle may be registered; a refusal is a verdict, not a failure."""
+    """Says whether the bundle may be registered; a refusal is a verdict, not a failure, unless overridden."""
     from pathlib import Path
 
     from components.base.failures import reported
 
     with reported("gate"):
-        from components.base.settings import GateSettings, from_json
+        from components.base.settings import GateSettings, Override, from_json
         from components.gate.gate import gate
 
         inputs = Path(evaluation.path), Path(timing.path), Path(validation.path)
-        return gate(*inputs, from_json(GateSettings, settings), Path(verdict.path), Path(page.path))
+        accepted = from_json(Override, override) if override else None
+        return gate(*inputs, from_json(GateSettings, settings), Path(verdict.path), Path(page.path), accepted)

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.base.files import new_folder, read_json, write_json, write_text
-from components.base.settings import GateSettings
-from components.gate.page import render
+from components.base.files import new_folder, read_json, write_json
+from components.base.settings import GateSettings, Override
+from components.gate.override import overridden
+from components.gate.page import write_page
 from components.gate.rules import verdict as decide
 
 
-def gate(evaluation: Path, timing: Path, validation: Path, settings: GateSettings, verdict: Path, page: Path) -> bool:
+def gate(
+    evaluation: Path,
+    timing: Path,
+    validation: Path,
+    settings: GateSettings,
+    verdict: Path,
+    page: Path,
+    override: Override | None = None,
+) -> bool:
     """Writes `verdict.json` and verdict.html into the folder `verdict`, and the same page as the file `page`; True
-    where the bundle passed."""
+    where the bundle passed, or its refusal is overridden."""
     decision = decide(
         read_json(evaluation / "evaluation.json"),
         read_json(timing / "timing.json"),
         read_json(validation / "validation.json"),
         settings,
     )
-    html = render(decision)
+    if override:
+        decision = overridden(decision, override)
     with new_folder(verdict) as folder:
         write_json(folder / "verdict.json", decision)
-        write_text(folder / "verdict.html", html)
-    write_text(page, html)
+        write_page(decision, folder / "verdict.html")
+    write_page(decision, page)
     print(decision["summary"])
-    return bool(decision["passed"])
+    return decision["outcome"] in ("passed", "overridden")

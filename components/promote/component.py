@@ -12,4 +12,4 @@ def promote(version: str, run: str, expected_champion: str, job_id: str) -> None
         from components.base.settings import RunStep, from_json
         from components.promote.promote import promote
 
-        promote(from_json(RunStep, run), version, expected_champion, why=f"passed the gate of job {job_id}")
+        promote(from_json(RunStep, run), version, expected_champion, why=f"registered by job {job_id}")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
-import os
-import socket
 
 from components.base import registry, tracking
 from components.base.errors import TextgateError
 from components.base.promotion_log import Entry, Promotion, PromotionLog, open_log
 from components.base.settings import RunStep
+from components.base.user import current_user
 
 
 def promote(
@@ -25,7 +23,8 @@ def promote(
     """Makes `version` the champion if `expected_champion` (empty for none) still is; gives the log's entry.
 
     Promoting the champion again writes no entry. Raises LostRace when another promotion was first, and TextgateError
-    where the champion is not the expected one or the version has no verdict that passed; then nothing was changed.
+    where the champion is not the expected one or the version has no verdict that passed, or was overridden; then
+    nothing was changed.
     """
     log = open_log(run)
     reconcile(run, log)
@@ -40,13 +39,15 @@ def promote(
             f" {_named(expected_champion)}; run the pipeline again, so that the gate compares with the new champion"
         )
     tags = registry.version_tags(run.name, version)
+    sealed, override = _verdict(run.name, version, tags)
     promotion = Promotion(
         version=version,
         previous_version=champion,
         bundle_digest=tags.get(registry.BUNDLE_DIGEST, ""),
-        verdict_digest=_passed_verdict(run.name, version, tags),
-        who=who or _me(),
+        verdict_digest=sealed,
+        who=who or current_user(),
         why=why,
+        override=override,
     )
     entry = log.append(head, promotion)
     _follow(run, log)
@@ -83,8 +84,11 @@ def _follow(run: RunStep, log: PromotionLog) -> None:
         done = head
 
 
-def _passed_verdict(name: str, version: str, tags: dict[str, str]) -> str:
-    """The digest of the version's verdict, read again from its run. Raises TextgateError unless it passed."""
+def _verdict(name: str, version: str, tags: dict[str, str]) -> tuple[str, str]:
+    """The digest of the version's verdict, read again from its run, and the reason it was overridden for, if it was.
+
+    Raises TextgateError where it neither passed nor was overridden.
+    """
     tagged = tags.get(registry.VERDICT_DIGEST, "")
     if not tagged or not tags.get(registry.BUNDLE_DIGEST):
         raise TextgateError(f"version {version} of {name} has no verdict: no run of the pipeline registered it")
@@ -93,18 +97,10 @@ def _passed_verdict(name: str, version: str, tags: dict[str, str]) -> str:
         state = "is gone" if content is None else "was changed"
         raise TextgateError(f"version {version} of {name}: the verdict its tag seals {state}; run the pipeline again")
     verdict = json.loads(content)
-    if not verdict["passed"]:
+    if verdict["outcome"] not in ("passed", "overridden"):
         raise TextgateError(f"version {version} of {name} did not pass its gate: {verdict['summary']}")
-    return tagged
+    return tagged, verdict.get("override", {}).get("reason", "")
 
 
 def _named(version: str) -> str:
     return f"version {version}" if version else "none"
-
-
-def _me() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()}"

@@ -1,4 +1,5 @@
-"""Temperature scaling: one number that makes confidence mean what it says (Guo et al. 2017, arXiv:1706.04599)."""
+"""What is fitted on validation: a temperature that makes confidence mean what it says (Guo et al. 2017,
+arXiv:1706.04599), and the confidence from which answers are right often enough."""
 
 from __future__ import annotations
 
@@ -24,3 +25,16 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 
     found = minimize_scalar(cross_entropy, bounds=(np.log(0.05), np.log(20)), method="bounded")
     return round(float(np.exp(found.x)), 6)
+
+
+def fit_abstention(confidence: np.ndarray, right: np.ndarray, precision: float) -> float:
+    """The least confidence from which on at least this share of the answers is right, [n] each; 0 where all of them
+    are right so often, or none from any confidence on."""
+    order = np.argsort(-confidence, kind="stable")
+    ranked = confidence[order]
+    shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    last = np.append(ranked[1:] < ranked[:-1], True)
+    enough = np.flatnonzero(last & (shares >= precision))
+    if not len(enough) or enough[-1] == len(order) - 1:
+        return 0.0
+    return float(ranked[enough[-1]])

@@ -16,7 +16,7 @@ from components.base.settings import QuantizeStep
 from components.base.tables import read_table
 from components.base.targets import Targets, targets_of
 from components.base.truncation import Truncation
-from components.quantize.calibration import fit_temperature
+from components.quantize.calibration import fit_abstention, fit_temperature
 from components.quantize.candidates import choose, compare, judge, make_candidate
 from components.quantize.card import model_card
 from components.quantize.examples import examples
@@ -40,6 +40,7 @@ def quantize(checkpoint: Path, tables: Path, profile: Path, settings: QuantizeSt
             logits, figures = _score_candidates(checkpoint / MODEL, tokenizer, targets, settings, work)
             chosen, why = choose(figures)
             temperature = fit_temperature(logits[chosen], targets.truth)
+            abstain_below = _abstention(targets, logits[chosen], temperature, settings.limits.abstain_precision)
             shutil.move(work / f"{chosen}.onnx", folder / MODEL)
         finally:
             shutil.rmtree(work)
@@ -52,6 +53,7 @@ def quantize(checkpoint: Path, tables: Path, profile: Path, settings: QuantizeSt
             "metric": targets.main,
             "candidates": figures,
             "temperature": temperature,
+            "abstain_below": abstain_below,
             "rows": len(targets),
         }
         write_text(folder / CARD, model_card(settings, summary))
@@ -65,9 +67,19 @@ def quantize(checkpoint: Path, tables: Path, profile: Path, settings: QuantizeSt
             precision=chosen,
             versions={name: importlib.metadata.version(name) for name in RECORDED_VERSIONS},
             thresholds=targets.decider.thresholds,
+            abstain_below=abstain_below,
         )
     with new_folder(report) as folder:
         write_json(folder / "quantization.json", summary)
+
+
+def _abstention(targets: Targets, logits: np.ndarray, temperature: float, precision: float) -> float:
+    """Of answers that are one label each."""
+    probabilities = targets.task.probabilities(logits, temperature)
+    if not precision or targets.ranks(probabilities) is None:
+        return 0.0
+    claims = targets.claims(probabilities)
+    return fit_abstention(claims.confidence, claims.happened, precision)
 
 
 def _validation_rows(tables: Path, settings: QuantizeStep) -> Targets:

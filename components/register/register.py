@@ -1,4 +1,4 @@
-"""The step: the bundle that passed becomes a version of the registered model, with its evidence and its lineage."""
+"""The step: the bundle that the gate let pass becomes a version of the registered model, with evidence and lineage."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from components.base.workspace import home
 from serving import bundle as bundles
 
 VERDICT_FILE = "verdict.json"
+TAGGED = ("accuracy", "macro_f1", "micro_f1")
 
 
 class Outputs(NamedTuple):
@@ -54,6 +55,7 @@ def register(
     tags = _lineage(run_id, lineage) | {
         registry.BUNDLE_DIGEST: digest,
         registry.VERDICT: decided["outcome"],
+        **_override(decided),
         registry.VERDICT_DIGEST: sha256_file(verdict / VERDICT_FILE),
         registry.RUN_ID: run_id,
         "textgate.precision": manifest.precision,
@@ -82,6 +84,12 @@ def _lineage(run_id: str, lineage: Mapping[str, str]) -> dict[str, str]:
     return tags | {f"textgate.{key}": value for key, value in lineage.items()}
 
 
+def _override(verdict: Mapping[str, Any]) -> dict[str, str]:
+    """Empty where there was none: the version may have been registered with one before."""
+    given = verdict.get("override") or {"reason": "", "who": ""}
+    return {"textgate.override": given["reason"], "textgate.overridden_by": given["who"]}
+
+
 def _keep(run: RunStep, run_id: str, checkpoint: Path, held: Mapping[str, str]) -> dict[str, str]:
     """Stores the checkpoint unless the version, whose tags are `held`, has one; gives the tags that lead to it."""
     if not run.keep_checkpoint or registry.CHECKPOINT_DIGEST in held:
@@ -92,9 +100,9 @@ def _keep(run: RunStep, run_id: str, checkpoint: Path, held: Mapping[str, str]) 
 
 
 def _scores(evaluation: Mapping[str, Any]) -> dict[str, str]:
-    champion = evaluation["champion"]
-    metrics = evaluation["bundle"]["metrics"]
+    champion, metrics = evaluation["champion"], evaluation["bundle"]["metrics"]
+    values = {name: metrics[name]["value"] for name in TAGGED if name in metrics}
     return {
         "textgate.compared_with": champion["version"] if champion else "",
-        **{f"textgate.test.{name}": f"{score['value']:.4f}" for name, score in metrics.items()},
+        **{f"textgate.test.{name}": f"{value:.4f}" for name, value in values.items() if value is not None},
     }

@@ -14,9 +14,10 @@ def resolve(run: str, job_id: str, data_md5: str, base_model: str, lineage: str)
         ("base_model_digest", str),
         ("champion_version", str),
         ("champion_digest", str),
+        ("champion_data", str),
     ],
 ):
-    """Opens the MLflow run and pins data, base model and champion; without a champion its two strings are empty."""
+    """Opens the MLflow run and pins data, base model and champion; without a champion its strings are empty."""
     import json
 
     from components.base.failures import reported

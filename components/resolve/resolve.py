@@ -8,19 +8,23 @@ from typing import NamedTuple
 from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
 from components.base.promotion_log import open_log
-from components.base.registered_checkpoint import reference_to
+from components.base.registered_checkpoint import REFERENCE, reference_to
 from components.base.settings import BaseModelSettings, RunStep
+
+UNKNOWN = "unknown"
 
 
 class Outputs(NamedTuple):
-    """`base_model` is the reference to what training begins from; `champion_version` and `champion_digest` are empty
-    where there is no champion yet."""
+    """`base_model` is the reference to what training begins from. `champion_data` has, with spaces between, the hashes
+    of the data that the champion was trained on, and those versions that it was begun from; one that MLflow does not
+    know is UNKNOWN. The strings of the champion are empty where there is none yet."""
 
     data_md5: str
     base_model: str
     base_model_digest: str
     champion_version: str
     champion_digest: str
+    champion_data: str
 
 
 def resolve(
@@ -44,6 +48,7 @@ def resolve(
         base_model_digest=digest,
         champion_version=champion.version if champion else "",
         champion_digest=champion.bundle_digest if champion else "",
+        champion_data=" ".join(_trained_on(held)) if champion else "",
     )
     tracking.log(run_id, tags={f"textgate.{key}": value for key, value in outputs._asdict().items()})
     return outputs
@@ -58,6 +63,22 @@ def _begin(run: RunStep, base_model: BaseModelSettings, champion: str, held: Map
         print(f"base_model.warm_start champion: {why}; training begins from {base_model.reference}", flush=True)
     reference = base_models.pin(base_model.reference)
     return reference, base_models.digest(reference, run.s3)
+
+
+def _trained_on(tags: Mapping[str, str]) -> list[str]:
+    """The data of the version with these tags, of the version that it was begun from, and so on, each once."""
+    found: dict[str, None] = {}
+    passed = set()
+    while True:
+        found[tags.get(registry.DATA_MD5, UNKNOWN)] = None
+        reference = tags.get(registry.BASE_MODEL, "")
+        if reference in passed or not (begun := REFERENCE.fullmatch(reference)):
+            return list(found)
+        passed.add(reference)
+        try:
+            tags = registry.version_tags(*begun.groups())
+        except registry.UnusableVersion:
+            tags = {}
 
 
 def _champion_tags(name: str, version: str, digest: str) -> dict[str, str]:

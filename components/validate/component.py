@@ -19,9 +19,9 @@ def validate(
 
     with reported("validate"):
         from components.base.settings import ValidateStep, from_json
-        from components.validate.reference import champion_profile
+        from components.validate.reference import usable_profile
         from components.validate.validate import validate
 
         step = from_json(ValidateStep, settings)
-        reference = champion_profile(step.name, champion_version, champion_digest)
+        reference = usable_profile(step.name, champion_version, champion_digest)
         return validate(Path(tables.path), step, Path(report.path), Path(base_model.path), reference)

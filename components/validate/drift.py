@@ -12,8 +12,9 @@ from scipy.stats import chi2_contingency, kstwobign, norm, rankdata
 from sklearn.linear_model import LogisticRegression
 
 from components.base.settings import DriftSettings, Rule
+from components.base.text import Hashes
 from components.validate.labels import OUTSIDE
-from components.validate.ngrams import Hashes, Integers, mix
+from components.validate.ngrams import Integers, mix
 from components.validate.profile import FORMAT, GRAM_PLACES, unpacked, vocabulary
 
 LABELS_NAMED = 3

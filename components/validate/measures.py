@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from components.base.errors import TextgateError
 from components.base.settings import LISTS, DataSchema, Rule, ValidateStep
 from components.base.tables import SplitReader, table_path
+from components.base.text import row_texts
 from components.validate import texts
 from components.validate.labels import LONGEST_SHOWN, LabelCounts, hashed, tag_faults, whole_labels
-from components.validate.ngrams import row_texts
 
 Column = texts.Column
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,9 +13,10 @@ import numpy.typing as npt
 from components.base.errors import TextgateError
 from components.base.settings import SPLITS, DataSchema
 from components.base.tables import SplitReader
+from components.base.text import Hashes, hash_texts, row_texts
 from components.validate.near_join import Best, Join
 from components.validate.near_sets import GramSets, SetsWriter
-from components.validate.ngrams import Hashes, Integers, row_texts
+from components.validate.ngrams import Integers
 
 ROWS_AT_ONCE = 1 << 15
 
@@ -73,8 +73,7 @@ def _read(tables: Path, data: DataSchema, splits: list[str], writer: SetsWriter)
         for batch in SplitReader(tables, split, data).batches(ROWS_AT_ONCE):
             found = row_texts(batch, data)
             writer.add(found)
-            digests = [hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8) for text in found]
-            texts.append(np.frombuffer(b"".join(digest.digest() for digest in digests), np.uint64))
+            texts.append(hash_texts(found))
             numbers.append(np.full(len(found), number, np.uint8))
     return _Rows(np.concatenate([np.zeros(0, np.uint8), *numbers]), np.concatenate([np.zeros(0, np.uint64), *texts]))
 

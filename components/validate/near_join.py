@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from components.base.text import Hashes
 from components.validate.near_sets import TOKEN_BITS, GramSets, ragged
-from components.validate.ngrams import Hashes, Integers
+from components.validate.ngrams import Integers
 
 THREADS = min(os.cpu_count() or 1, 4)
 INDEXED_AT_ONCE = 1 << 24

@@ -7,7 +7,8 @@ from typing import IO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from components.validate.ngrams import Hashes, Integers, hash_grams
+from components.base.text import Hashes
+from components.validate.ngrams import Integers, hash_grams
 
 # An n-gram takes 48 bits: how common its bucket is in the upper 8, its hash in the lower 40. Sorted, the rarest are
 # first.

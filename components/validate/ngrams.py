@@ -6,12 +6,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from components.base.settings import DataSchema
-from components.base.text import normalise
+from components.base.text import Hashes
 
-Hashes = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]
 
 GRAM = 4
@@ -22,16 +19,6 @@ PLACES = tuple(
     for odd in (0xA3D98775F23554BD, 0xBB06DAFAA17D654F, 0x8F9482C9728F1939, 0xC2E4D4999FE86D4F, 0xB45FA1631EEBC03F)
 )
 FINAL = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
-
-
-def row_texts(batch: pa.RecordBatch, data: DataSchema) -> list[str]:
-    """The text of each row as it counts for likeness: normalised, a pair's texts on two lines, tokens by spaces."""
-    if data.task == "token-tags":
-        return [normalise(" ".join(tokens)) for tokens in batch["tokens"].to_pylist()]
-    texts = [normalise(text) for text in batch["text"].to_pylist()]
-    if data.task != "text-pair":
-        return texts
-    return [f"{text}\n{normalise(pair)}" for text, pair in zip(texts, batch["text_pair"].to_pylist(), strict=True)]
 
 
 def hash_grams(texts: Iterable[str], gram: int = GRAM) -> Iterator[tuple[Hashes, Integers]]:

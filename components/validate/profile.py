@@ -22,8 +22,9 @@ from components.base.files import sha256_file
 from components.base.settings import DataSchema
 from components.base.special_tokens import find_unknown
 from components.base.tables import SplitReader
+from components.base.text import Hashes, row_texts
 from components.validate.labels import OTHER_LABELS, hashed
-from components.validate.ngrams import Hashes, Integers, hash_grams, mix, row_texts
+from components.validate.ngrams import Integers, hash_grams, mix
 
 FORMAT = 1
 WORD_PLACES = 1 << 20

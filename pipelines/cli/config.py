@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from components.base.settings import load
+from components.base.settings import load, read_behaviour, read_suite
 
 
 @click.group()
@@ -17,6 +17,9 @@ def command() -> None:
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
-    """Refuse an unknown key, a wrong type or an impossible combination, naming key, value and what is allowed."""
+    """Refuse an unknown key, a wrong type or an impossible combination, naming key, value and what is allowed; also in
+    the files of expectations and of behaviour tests that it names."""
     settings = load(file)
+    read_suite(settings)
+    read_behaviour(settings)
     click.echo(f"{file} is valid: {settings.name}, {len(settings.data.labels)} labels, {settings.base_model.reference}")

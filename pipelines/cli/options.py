@@ -5,8 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from components.base.errors import TextgateError
+
+if TYPE_CHECKING:
+    from components.base.settings import Override
 
 DEFAULT_CONFIG = Path("configs/brand-sentiment.yaml")
 
@@ -16,6 +22,29 @@ config_option = click.option(
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting, as training.seed=2."
 )
+
+override_option = click.option(
+    "--override", "overridden", is_flag=True, help="Register the model though the gate refuses it; needs --reason."
+)
+reason_option = click.option(
+    "--reason", metavar="TEXT", help="With --override: why. Kept with the version and in the promotion log."
+)
+
+
+def override_of(overridden: bool, reason: str | None) -> Override | None:
+    """Raises TextgateError where one of --override and --reason stands without the other, or the reason says nothing
+    or too much."""
+    from components.base.settings import Override
+    from components.base.user import current_user
+
+    if reason is not None and not overridden:
+        raise TextgateError("--reason goes with --override")
+    if not overridden:
+        return None
+    try:
+        return Override(reason=reason or "", who=current_user())
+    except ValueError:
+        raise TextgateError("--override needs --reason TEXT, of 1 to 500 characters") from None
 
 
 def typed(config: Path, overrides: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import click
 
 from components.base.errors import TextgateError
 from components.base.settings import Settings, from_json, load
-from pipelines.cli.options import DEFAULT_CONFIG, set_option, typed
+from pipelines.cli.options import DEFAULT_CONFIG, override_of, override_option, reason_option, set_option, typed
 
 
 @click.command()
@@ -16,7 +16,16 @@ from pipelines.cli.options import DEFAULT_CONFIG, set_option, typed
 @set_option
 @click.option("--reuse", metavar="RUN", help="Take over what the steps of an earlier run wrote; its settings too.")
 @click.option("--from", "first", metavar="STEP", default="", help="With --reuse: run this step and all after it again.")
-def command(config: Path | None, overrides: tuple[str, ...], reuse: str | None, first: str) -> None:
+@override_option
+@reason_option
+def command(
+    config: Path | None,
+    overrides: tuple[str, ...],
+    reuse: str | None,
+    first: str,
+    overridden: bool,
+    reason: str | None,
+) -> None:
     """Run the pipeline on this machine, from the compiled YAML.
 
     A refusal by validation, gate or canary is a result and exits 0; a step that fails exits 1.
@@ -27,6 +36,7 @@ def command(config: Path | None, overrides: tuple[str, ...], reuse: str | None, 
     from pipelines.local.screen import Screen
     from pipelines.local.summary import show
 
+    override = override_of(overridden, reason)
     if first and not reuse:
         raise TextgateError("--from goes with --reuse RUN")
     if first and first not in STEPS:
@@ -43,5 +53,5 @@ def command(config: Path | None, overrides: tuple[str, ...], reuse: str | None, 
     if not earlier:
         check_remotes(settings, typed(config or DEFAULT_CONFIG, overrides))
     with Screen(settings) as screen:
-        run = run_locally(settings, screen.watch, earlier, first)
+        run = run_locally(settings, screen.watch, earlier, first, override)
     show(run, settings, options=typed(config or DEFAULT_CONFIG, ()))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.base.settings import load
-from pipelines.cli.options import config_option, set_option, typed
+from pipelines.cli.options import config_option, override_of, override_option, reason_option, set_option, typed
 
 COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": "yellow"}
 
@@ -22,6 +22,8 @@ COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": 
 @click.option("--namespace", default="", help="Yours, where Kubeflow serves several users.")
 @click.option("--experiment", default="", help="Made where it is missing.  [default: the config's name]")
 @click.option("--unchecked", is_flag=True, help="Do not ask the remotes for the data (only the cluster reaches them).")
+@override_option
+@reason_option
 @click.option("--watch", is_flag=True, help="Follow the run; exit with 0 only if it succeeds.")
 def command(
     *,
@@ -31,6 +33,8 @@ def command(
     namespace: str,
     experiment: str,
     unchecked: bool,
+    overridden: bool,
+    reason: str | None,
     watch: bool,
 ) -> None:
     """Compile the pipeline, upload it and run it on a Kubeflow cluster.
@@ -43,12 +47,13 @@ def command(
     from pipelines.data.remote import check_remotes
 
     console = Console(highlight=False, soft_wrap=True)
+    override = override_of(overridden, reason)
     settings = load(config, list(overrides))
     check_settings(settings)
     if not unchecked:
         check_remotes(settings, typed(config, overrides))
     cluster = Cluster(host, namespace)
-    run = submit(settings, cluster, experiment)
+    run = submit(settings, cluster, experiment, override)
     known = "uploaded" if run.uploaded else "which was there already"
     console.print(f"[bold]{run.name}[/] runs version {run.version} of the pipeline, {known}")
     console.print(f"[bold]image[/] {escape(IMAGE)}")

@@ -22,7 +22,7 @@ def check(
     With `drift` the reference is the data of the promotion log's champion. Raises TextgateError where the log or
     MLflow cannot be read, or MLflow does not have the champion.
     """
-    step = from_json(ValidateStep, step_sections(settings, read_suite(settings))["validate"])
+    step = from_json(ValidateStep, step_sections(settings, read_suite(settings), {})["validate"])
     if suite:
         write_suite(tables, step, suite)
     reference, remark = _champion(settings) if drift else (None, "")
@@ -42,7 +42,7 @@ def _champion(settings: Settings) -> tuple[Path | None, str]:
     from components.base.promotion_log import open_log
     from components.base.settings import RunStep
 
-    head = open_log(from_json(RunStep, step_sections(settings, [])["run"])).head()
+    head = open_log(from_json(RunStep, step_sections(settings, [], {})["run"])).head()
     if head is None:
         return None, f"{settings.name} has no champion yet whose data to compare with"
     profile = champion_profile(settings.name, head.version, head.bundle_digest)

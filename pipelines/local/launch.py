@@ -16,7 +16,7 @@ from components.base import failures
 from components.base.errors import TextgateError
 from components.base.files import read_json, write_json
 from components.base.progress import MARK
-from components.base.settings import Settings
+from components.base.settings import Override, Settings
 from components.base.signals import unwinding_on_terminate
 from components.base.workspace import home
 from pipelines.compile import compile_pipeline, pipeline_arguments
@@ -43,7 +43,9 @@ QUIET = {
 Watcher = Callable[[Step, str], None]
 
 
-def run_locally(settings: Settings, watch: Watcher, reuse: Run | None = None, first: str = "") -> Run:
+def run_locally(
+    settings: Settings, watch: Watcher, reuse: Run | None = None, first: str = "", override: Override | None = None
+) -> Run:
     """Compiles the pipeline and runs it from that YAML; `watch` hears of each step's start, progress and end.
 
     Raises TextgateError naming the step and the cause when a step fails, KeyboardInterrupt when stopped; the run's
@@ -54,7 +56,7 @@ def run_locally(settings: Settings, watch: Watcher, reuse: Run | None = None, fi
         if reuse:
             take_over(reuse, run, first)
         compile_pipeline(settings, run.folder / "pipeline.yaml")
-        write_json(run.folder / "arguments.json", pipeline_arguments(settings, run.id))
+        write_json(run.folder / "arguments.json", pipeline_arguments(settings, run.id, override))
         _execute(run, watch)
         run.state = "finished"
         _check_steps(run, settings)

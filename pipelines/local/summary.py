@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components.base.metric_names import words
 from components.base.settings import Settings
 from pipelines.local.folder import Run
 from pipelines.verdict_screen import rules_table
@@ -21,7 +22,7 @@ OUTCOMES = {
     "refused-by-canary": "[red]refused by the canary[/]",
     "unchanged": "[cyan]nothing changed; nothing registered[/]",
 }
-METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1", "micro_f1": "micro F1"}
+OVERRIDDEN = "[yellow]refused by the gate, overridden[/] and registered"
 
 
 def show(run: Run, settings: Settings, answers: Table | None = None, options: str = "", again: str = "") -> None:
@@ -31,13 +32,16 @@ def show(run: Run, settings: Settings, answers: Table | None = None, options: st
     """
     console = Console(highlight=False)
     outcome = run.outcome
-    console.print(f"\n[bold]{run.id}[/]: {OUTCOMES.get(outcome, outcome)} in {run.seconds:.0f} s")
-    console.print("  ".join(_step(run, step.name) for step in run.steps))
+    verdict = run.report("gate", "verdict", "verdict.json")
+    overridden = bool(verdict) and verdict["outcome"] == "overridden"
+    named = OVERRIDDEN if overridden and outcome == "registered" else OUTCOMES.get(outcome, outcome)
+    console.print(f"\n[bold]{run.id}[/]: {named} in {run.seconds:.0f} s")
+    console.print("  ".join(_step(run, step.name, overridden) for step in run.steps))
     if evaluation := run.report("evaluate", "evaluation", "evaluation.json"):
         console.print(_metrics(run, evaluation))
     if training := run.report("finetune", "checkpoint", "training.json"):
         console.print(_beside_floor(training))
-    if verdict := run.report("gate", "verdict", "verdict.json"):
+    if verdict:
         console.print(rules_table(verdict))
     for failure in (run.report("validate", "report", "validation.json") or {}).get("failures", []):
         console.print(f"  [red]✗[/] {escape(failure)}")
@@ -55,11 +59,12 @@ def show(run: Run, settings: Settings, answers: Table | None = None, options: st
     for name, place in _places(run):
         console.print(f"[bold]{name}[/] {escape(place)}", soft_wrap=True)
     console.print("[bold]next[/]")
-    for line in next_commands(run, settings, held.get("challenger", ""), options, again):
+    advice = verdict["next"] if verdict else []
+    for line in [*advice, *next_commands(run, settings, held.get("challenger", ""), options, again)]:
         console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
-def _step(run: Run, name: str) -> str:
+def _step(run: Run, name: str, overridden: bool) -> str:
     step = run.step(name)
     assert step
     refused = {"refused-by-validation": "validate", "refused-by-gate": "gate", "unchanged": "gate"}
@@ -67,22 +72,32 @@ def _step(run: Run, name: str) -> str:
     if name in {"validate", "gate", "canary"}:
         failed = refused.get(run.outcome, "canary") == name and run.outcome != "registered"
         verdict = " [red]refused[/]" if failed else " [green]passed[/]"
+    if name == "gate" and overridden:
+        verdict = " [yellow]overridden[/]"
     time = "[cyan]reused[/]" if step.state == "reused" else f"[bold]{step.seconds:.1f}[/] s"
     return f"{name} {time}{verdict}"
 
 
 def _metrics(run: Run, evaluation: dict[str, Any]) -> Table:
     table = Table(title=f"{evaluation['rows']} test rows", title_justify="left", box=None, pad_edge=False)
-    metrics = [METRICS[name] for name in evaluation["bundle"]["metrics"]]
-    for heading in ("", *metrics, "size"):
+    metrics = list(dict.fromkeys(["accuracy", "macro_f1", evaluation["main"]]))
+    for heading in ("", *map(words, metrics), "size"):
         table.add_column(heading, justify="left" if not heading else "right")
     quantization = run.report("quantize", "report", "quantization.json") or {"candidates": {}, "chosen": ""}
     sizes = {name: figures["bytes"] for name, figures in quantization["candidates"].items()}
     chosen = quantization["chosen"]
-    table.add_row(f"served bundle ({chosen})", *_scores(evaluation["bundle"]), _size(sizes.get(chosen)))
-    table.add_row("its float parent", *_scores(evaluation["float"]), _size(sizes.get("float32")))
-    if champion := evaluation["champion"]:
-        table.add_row(f"champion version {champion['version']}", *_scores(champion), "")
+    champion = evaluation["champion"] or {}
+    for name, model, size in (
+        (f"served bundle ({chosen})", evaluation["bundle"], sizes.get(chosen)),
+        ("its float parent", evaluation["float"], sizes.get("float32")),
+        ("linear model", evaluation["linear"], None),
+        (f"champion version {champion.get('version')}", champion, None),
+    ):
+        if model and "metrics" in model:
+            table.add_row(name, *(_estimate(model["metrics"][metric]) for metric in metrics), _size(size))
+    if "problem" in champion:
+        said = f"champion version {champion['version']} was not compared with: {champion['problem']}"
+        table.caption, table.caption_justify = escape(said), "left"
     return table
 
 
@@ -94,8 +109,11 @@ def _beside_floor(training: dict[str, Any]) -> str:
     return f"[bold]on validation[/] {found}"
 
 
-def _scores(part: dict[str, Any]) -> list[str]:
-    return [f"{m['value']:.4f} [{m['low']:.3f}, {m['high']:.3f}]" for m in part["metrics"].values()]
+def _estimate(found: dict[str, Any]) -> str:
+    if found["value"] is None:
+        return "not defined"
+    ends = "" if found["low"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
+    return escape(f"{found['value']:.4f}{ends}") + (" [yellow]?[/]" if found["unreliable"] else "")
 
 
 def _size(size: int | None) -> str:
@@ -111,8 +129,9 @@ def _aliases(settings: Settings) -> dict[str, str]:
 def _places(run: Run) -> list[tuple[str, str]]:
     from components.base.mlflow_client import shown_uri
 
-    docs = run.artifact("validate", "report")
+    docs, evaluation = run.artifact("validate", "report"), run.artifact("evaluate", "evaluation")
     return [
+        *([("evaluation", str(evaluation / "report.html"))] if evaluation else []),
         *([("Data Docs", str(docs / "data_docs" / "index.html"))] if docs else []),
         ("MLflow", f"{shown_uri()}, the run with the tag textgate.job_id {run.job_id}"),
         ("artifacts", str(run.folder / "tasks")),
@@ -128,6 +147,12 @@ def next_commands(run: Run, settings: Settings, challenger: str, options: str, a
     another_seed = again or f"{textgate} run{options} --set training.seed={settings.training.seed + 1}"
     if run.outcome == "registered" and settings.promote.mode == "manual":
         return [f"{textgate} promote {settings.name} {challenger}{options}", serve, predict]
+    if run.outcome == "refused-by-gate":
+        return [
+            f"{textgate} gate explain {run.id}",
+            another_seed,
+            f'{textgate} run --reuse {run.id} --override --reason "why it is registered all the same"',
+        ]
     if run.outcome.startswith("refused"):
         return [f"less {run.folder / 'log.txt'}", another_seed, f"{textgate} run --reuse {run.id}"]
     return [serve, predict, another_seed]

@@ -60,13 +60,19 @@ class Story:
         return json.loads((self.project / ".textgate/serving/tiny/pinned.json").read_text())
 
     def tracked(self, name: str) -> Any:
-        from mlflow import MlflowClient
-
-        client = MlflowClient(f"sqlite:///{self.project / '.textgate/mlflow.db'}")
+        client = self.mlflow()
         experiment = client.get_experiment_by_name("tiny")
         job = self.runs[name]["job_id"]
         (run,) = client.search_runs([experiment.experiment_id], f"tags.`textgate.job_id` = '{job}'")
         return run
+
+    def version_tags(self, version: str) -> dict[str, str]:
+        return dict(self.mlflow().get_model_version("tiny", version).tags)
+
+    def mlflow(self) -> Any:
+        from mlflow import MlflowClient
+
+        return MlflowClient(f"sqlite:///{self.project / '.textgate/mlflow.db'}")
 
 
 def wait_for_step(process: subprocess.Popen[str], step: str) -> int:

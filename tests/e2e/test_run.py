@@ -1,7 +1,7 @@
 """The compiled pipeline, run by the command line from a folder outside the checkout, with a tiny model.
 
 One story in order: a first champion, a refusal by validation, a crash taken up again as a challenger, a refusal by the
-gate, and the very same thing again.
+gate, which is overridden then, and the very same thing again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import pytest
 
 from tests.e2e.story import Story, wait_for_step
 from tests.tiny_project import LABELS, write_config
+
+REASON = 'its labels were wrong; "T-1" says why: it\'s python3 {{$.inputs}} ü'
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +91,29 @@ def test_gate_refuses_and_the_champion_stays(story: Story) -> None:
     assert "register" not in story.states("refused")
     assert story.tracked("refused").data.tags["textgate.outcome"] == "refused-by-gate"
     assert (story.log(), story.pinned()) == (log, pinned)
+    assert f"run --reuse {Path(run['folder']).name} --override --reason" in run["out"]
+
+
+def test_an_overridden_refusal_makes_a_champion_and_its_reason_is_kept(story: Story) -> None:
+    champion = story.log()[-1]["version"]
+    refused = Path(story.runs["refused"]["folder"]).name
+    run = story.run("overridden", "--reuse", refused, "--override", "--reason", REASON)
+    states = story.states("overridden")
+    before = ("fetch", "validate", "tokenize", "finetune", "quantize", "evaluate")
+    assert {states[step] for step in before} == {"reused"}
+    assert run["outcome"] == "registered"
+    assert "refused by the gate, overridden and registered" in run["out"]
+    entry = story.log()[-1]
+    assert (entry["previous_version"], entry["override"]) == (champion, REASON)
+    assert story.pinned()["version"] == entry["version"] != champion
+    tags = story.version_tags(entry["version"])
+    assert (tags["textgate.verdict"], tags["textgate.override"]) == ("overridden", REASON)
+    assert story.tracked("overridden").data.tags["textgate.summary"].startswith("overridden by ")
 
 
 def test_the_very_same_thing_again_registers_nothing(story: Story) -> None:
-    champion = "again" if story.runs["again"]["outcome"] == "registered" else "first"
     log = story.log()
-    run = story.run("same", "--reuse", Path(story.runs[champion]["folder"]).name, "--from", "finetune")
+    run = story.run("same", "--reuse", Path(story.runs["overridden"]["folder"]).name, "--from", "finetune")
     assert story.states("same")["finetune"] == "done"
     assert run["outcome"] == "unchanged"
     assert "nothing changed" in run["out"]

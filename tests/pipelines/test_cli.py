@@ -36,6 +36,26 @@ def test_a_misspelt_step_is_refused_before_a_run_is_made(tmp_path: Path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", [["run"], ["run", "--reuse", "x"], ["submit", "--host", "http://127.0.0.1:9"]])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--override"], "--override needs --reason TEXT"),
+        (["--override", "--reason", " \n"], "--override needs --reason TEXT"),
+        (["--override", "--reason", "x" * 501], "of 1 to 500 characters"),
+        (["--reason", "it is better"], "--reason goes with --override"),
+    ],
+)
+def test_an_override_needs_its_reason(
+    command: list[str], options: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTGATE_HOME", str(tmp_path))
+    result = CliRunner().invoke(cli, [*command, *options])
+    assert isinstance(result.exception, TextgateError)
+    assert said in str(result.exception)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_known_fault_is_one_line_and_debug_shows_where(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from pipelines.cli import main; main()"]
     plain = subprocess.run([*command, "config", "check", "no.yaml"], capture_output=True, text=True, check=False)

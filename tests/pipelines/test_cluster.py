@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -99,6 +100,14 @@ def test_run_is_accepted_with_the_parameters_that_the_pipeline_declares(
     # What kfp itself would print, links and warnings, stays away.
     assert "details:" not in out and "Warning" not in out
     assert not any(request.endswith(run["run_id"]) for request in kubeflow.requests)
+
+
+def test_an_override_goes_with_the_run_to_the_gate(submit: Submit, kubeflow: State) -> None:
+    assert submit("--override", "--reason", 'it\'s a "fix"')[0] == 0
+    assert submit()[0] == 0
+    overridden, plain = (run["runtime_config"]["parameters"]["override"] for run in kubeflow.runs.values())
+    assert json.loads(overridden)["reason"] == 'it\'s a "fix"' and "@" in json.loads(overridden)["who"]
+    assert plain == ""
 
 
 def test_uploaded_pipeline_is_the_compiled_one(submit: Submit, kubeflow: State) -> None:

@@ -17,7 +17,7 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from components.base.errors import TextgateError
-from components.base.settings import BaseModelSettings, Settings, from_json, load
+from components.base.settings import BaseModelSettings, Override, Settings, from_json, load
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.lint import check, find_faults, read_spec, step_names
 from pipelines.local.launch import QUIET
@@ -64,6 +64,12 @@ def test_arguments_are_what_the_pipeline_declares(settings: Settings, compiled: 
     assert json.loads(arguments["lineage"])["run_name"] == "a-run"
 
 
+def test_evaluation_is_shown_on_the_page_of_its_step(compiled: Path) -> None:
+    outputs = read_spec(compiled).components["comp-evaluate"].output_definitions.artifacts
+    shown = {name: outputs[name].artifact_type.schema_title for name in ("page", "metrics", "confusion")}
+    assert shown == {"page": "system.HTML", "metrics": "system.Metrics", "confusion": "system.ClassificationMetrics"}
+
+
 def test_modes_decide_where_the_pipeline_ends(settings: Settings, compiled: Path, tmp_path: Path) -> None:
     assert {"canary", "promote", "deploy"} < step_names(read_spec(compiled))
     for promote, deploy, last in (("auto", "manual", {"canary", "promote"}), ("manual", "manual", set())):
@@ -80,6 +86,26 @@ def test_fetch_sees_what_training_begins_from_and_register_what_it_gave(compiled
         source = tasks["fetch"].inputs.parameters[given].task_output_parameter
         assert (source.producer_task, source.output_parameter_key) == ("resolve", pinned)
     assert "checkpoint" in tasks["register"].inputs.artifacts
+
+
+def test_evaluation_sees_what_the_champion_was_trained_on_and_fetch_does_not(compiled: Path) -> None:
+    """What training begins from must not change with the champion: it would be trained again."""
+    spec = read_spec(compiled)
+    tasks = {key: task for part in spec.components.values() for key, task in part.dag.tasks.items()}
+    for pinned in ("champion_version", "champion_digest", "champion_data", "data_md5"):
+        outer = tasks["evaluate"].inputs.parameters[pinned].component_input_parameter
+        assert outer == f"pipelinechannel--resolve-{pinned}"
+    assert not [name for name in tasks["fetch"].inputs.parameters if "champion" in name]
+
+
+def test_an_override_is_seen_by_the_gate_alone(settings: Settings, compiled: Path) -> None:
+    override = Override(reason="why", who="ann@desk")
+    arguments = pipeline_arguments(settings, "a-run", override)
+    assert from_json(Override, arguments["override"]) == override
+    without = pipeline_arguments(settings, "a-run")
+    assert [key for key in arguments if arguments[key] != without[key]] == ["override"]
+    tasks = [task for part in read_spec(compiled).components.values() for task in part.dag.tasks.items()]
+    assert {key for key, task in tasks if "override" in task.inputs.parameters} == {"gate", "steps"}
 
 
 def test_a_base_model_is_one_argument_with_its_warm_start(settings: Settings) -> None:

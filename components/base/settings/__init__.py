@@ -1,5 +1,12 @@
 """Settings: one YAML per use, checked before anything runs; each step receives only its own part, as JSON."""
 
+from components.base.settings.behaviour import BehaviourTest as BehaviourTest
+from components.base.settings.behaviour import Case as Case
+from components.base.settings.behaviour import DirectionTest as DirectionTest
+from components.base.settings.behaviour import ExpectedCase as ExpectedCase
+from components.base.settings.behaviour import InvarianceTest as InvarianceTest
+from components.base.settings.behaviour import MinimumTest as MinimumTest
+from components.base.settings.behaviour_file import read_behaviour as read_behaviour
 from components.base.settings.data import LISTS as LISTS
 from components.base.settings.data import ROLES as ROLES
 from components.base.settings.data import Columns as Columns
@@ -15,6 +22,7 @@ from components.base.settings.evaluation import SliceSettings as SliceSettings
 from components.base.settings.gate import MAIN as MAIN
 from components.base.settings.gate import GateRule as GateRule
 from components.base.settings.gate import GateSettings as GateSettings
+from components.base.settings.gate import Override as Override
 from components.base.settings.load import from_json as from_json
 from components.base.settings.load import load as load
 from components.base.settings.load import load_rules as load_rules

@@ -85,3 +85,8 @@ class EvaluationSettings(Section):
     label_errors: LabelErrorSettings = LabelErrorSettings()
     mistakes: Positive = 50
     timing_rows: Positive = 200
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Each column of data.columns.keep that is asked for."""
+        return tuple(dict.fromkeys([*self.slices.kept, *([self.cluster] if self.cluster else [])]))

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 
 def explain(error: ValidationError, where: str, model: type[BaseModel]) -> str:
     """One line for each fault; `model` is what was validated, `where` the file or section it came from."""
+    return listed(where, fault_lines(error, model))
+
+
+def listed(where: str, lines: list[str]) -> str:
+    return f"{where} is not valid:\n  " + "\n  ".join(lines)
+
+
+def fault_lines(error: ValidationError, model: type[BaseModel], under: str = "") -> list[str]:
+    """`under` is the key that what was validated stands under."""
     lines = []
     for fault in error.errors():
-        key = ".".join(str(part) for part in fault["loc"]) or "the whole"
+        key = ".".join(str(part) for part in [*([under] if under else []), *fault["loc"]]) or "the whole"
         if fault["type"] == "extra_forbidden":
             allowed = ", ".join(_allowed_keys(model, fault["loc"]))
             lines.append(f"{key}: unknown key (value {fault['input']!r}); allowed here: {allowed}")
@@ -20,10 +29,13 @@ def explain(error: ValidationError, where: str, model: type[BaseModel]) -> str:
         else:
             value = "" if isinstance(fault["input"], dict) else f" (value {fault['input']!r})"
             lines.append(f"{key}: {fault['msg'].removeprefix('Value error, ')}{value}")
-    return f"{where} is not valid:\n  " + "\n  ".join(lines)
+    return lines
 
 
-def _allowed_keys(model: Any, location: tuple[int | str, ...]) -> list[str]:
+def _allowed_keys(kind: Any, location: tuple[int | str, ...]) -> list[str]:
     for part in location[:-1]:
-        model = getattr(getattr(model, "model_fields", {}).get(part), "annotation", None)
-    return sorted(getattr(model, "model_fields", {}))
+        if hasattr(kind, "model_fields"):
+            kind = kind.model_fields[part].annotation if part in kind.model_fields else None
+        else:  # the items of a list, the values of a dict
+            kind = next(reversed(get_args(kind)), None)
+    return sorted(getattr(kind, "model_fields", {}))

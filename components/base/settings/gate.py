@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import StringConstraints, model_validator
 
 from components.base.metric_names import (
     COMPARED,
@@ -91,6 +91,13 @@ class GateSettings(Section):
 
     rules: dict[Text, GateRule] = {}
     unusable_champion: Literal["refuse", "warn"] = "refuse"
+
+
+class Override(Section):
+    """A refusal that is set aside: why, and by whom (user@host)."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    who: Text
 
 
 def default_rules(task: Task) -> dict[str, dict[str, Any]]:

@@ -127,6 +127,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "data": data,
             "s3": at(settings.s3, "ca_bundle"),
             "validation": at(settings.validation, "suite"),
+            "evaluation": at(settings.evaluation, "behaviour"),
             "base_model": at(settings.base_model, "reference"),
             "training": settings.training.model_copy(update={"checkpoint": at(settings.training.checkpoint, "place")}),
             "promote": at(settings.promote, "log"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.base.settings.behaviour import BehaviourTest
 from components.base.settings.data import DataSchema
 from components.base.settings.evaluation import EvaluationSettings
 from components.base.settings.model import ModelSettings
@@ -57,13 +58,22 @@ class QuantizeStep(Section):
 
 
 class EvaluateStep(Section):
+    """`behaviour` is what the file options.behaviour holds; its place is left out. `remotes` and `s3` lead to the data
+    that the champion was trained on."""
+
     name: Name
     data: DataSchema
     options: EvaluationSettings
+    behaviour: dict[str, BehaviourTest] = {}
+    remotes: list[str] = []
+    s3: S3Settings = S3Settings()
 
 
-def step_sections(settings: Settings, suite: list[SuiteExpectation]) -> dict[str, str]:
-    """Each step's own part, as one line of JSON; `suite` is the content of the file validation.suite."""
+def step_sections(
+    settings: Settings, suite: list[SuiteExpectation], behaviour: dict[str, BehaviourTest]
+) -> dict[str, str]:
+    """Each step's own part, as one line of JSON; `suite` is the content of the file validation.suite, `behaviour` that
+    of evaluation.behaviour."""
     name, data, s3 = settings.name, settings.data.for_steps(), settings.s3
     sections: dict[str, Section] = {
         "run": RunStep(name=name, log=settings.promote.log, keep_checkpoint=settings.promote.keep_checkpoint, s3=s3),
@@ -78,7 +88,14 @@ def step_sections(settings: Settings, suite: list[SuiteExpectation]) -> dict[str
         "quantize": QuantizeStep(
             name=name, data=data, tokenization=settings.tokenization, limits=settings.quantization
         ),
-        "evaluate": EvaluateStep(name=name, data=data, options=settings.evaluation_options),
+        "evaluate": EvaluateStep(
+            name=name,
+            data=data,
+            options=settings.evaluation_options.model_copy(update={"behaviour": ""}),
+            behaviour=behaviour,
+            remotes=settings.data.remotes,
+            s3=s3,
+        ),
         "gate": settings.gate,
         "canary": settings.canary,
     }

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from components.base.counts import Counts, Floats
-from components.base.targets.targets import Targets, among, places
+from components.base.targets.targets import LEAST, Claims, Selected, Targets, among, places
 from components.base.truncation import Integers
 from serving.tasks import TASKS
-from serving.tasks.task import Decisions, Logits
+from serving.tasks.task import Decisions, Logits, Probabilities
 
 
 class LabelTargets(Targets):
@@ -57,9 +57,37 @@ class LabelTargets(Targets):
         matrix: list[list[int]] = counts.tolist()
         return matrix
 
+    def claims(self, probabilities: Probabilities) -> Claims:
+        return likeliest(np.arange(len(self)), probabilities, self.truth)
+
+    def select(self, rows: Decisions, labels: Sequence[str]) -> Selected:
+        """Only rows of these labels."""
+        new = among(self.labels, labels)
+        kept = np.flatnonzero(rows & (new[self.truth] >= 0))
+        targets = type(self)([self.rows[row] for row in kept], new[self.truth[kept]], list(labels))
+        columns, table = np.flatnonzero(new >= 0), np.append(new, -1)
+        return Selected(kept, targets, lambda found: table[found[kept]], lambda found: found[np.ix_(kept, columns)])
+
+    def ranked(self, probabilities: Probabilities) -> tuple[Floats, Decisions] | None:
+        return np.asarray(probabilities, np.float64), np.equal.outer(self.truth, np.arange(len(self.labels)))
+
+    def ranks(self, probabilities: Probabilities) -> Integers | None:
+        right = np.take_along_axis(probabilities, self.truth[:, None], 1)
+        before = np.arange(len(self.labels)) < self.truth[:, None]
+        return np.asarray(((probabilities > right) | (before & (probabilities == right))).sum(axis=1), np.int64)
+
 
 class PairTargets(LabelTargets):
     task = TASKS["text-pair"]
+
+
+def likeliest(rows: Integers, probabilities: Probabilities, truth: Integers) -> Claims:
+    """Claims of one label each; probabilities [claims, labels]."""
+    shares, numbers = np.asarray(probabilities, np.float64), np.arange(len(truth))
+    chosen, right = shares.argmax(axis=1), shares[numbers, truth]
+    squared = (shares**2).sum(axis=1) - 2 * right + 1
+    confidence = shares[numbers, chosen]
+    return Claims(rows, confidence, chosen == truth, squared, -np.log(np.maximum(right, LEAST)))
 
 
 def lead(logits: Logits) -> Floats:

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.base.counts import Counts, Floats, Places
-from components.base.targets.targets import Targets, among, places
+from components.base.targets.targets import LEAST, Claims, Selected, Targets, among, places
 from components.base.truncation import Integers
 from serving.tasks import TASKS
-from serving.tasks.task import Decisions, Logits
+from serving.tasks.task import Decisions, Logits, Probabilities
 
 
 class SetTargets(Targets):
@@ -58,6 +58,23 @@ class SetTargets(Targets):
 
     def stored(self, decisions: Decisions) -> pa.Array:
         return pa.array([self._names(row) for row in decisions], pa.list_(pa.string()))
+
+    def claims(self, probabilities: Probabilities) -> Claims:
+        shares, truth = np.asarray(probabilities, np.float64).ravel(), self.truth.ravel()
+        right = np.where(truth, shares, 1 - shares)
+        rows = np.repeat(np.arange(len(self)), len(self.labels))
+        return Claims(rows, shares, truth, (1 - right) ** 2, -np.log(np.maximum(right, LEAST)))
+
+    def select(self, rows: Decisions, labels: Sequence[str]) -> Selected:
+        kept, columns = np.flatnonzero(rows), among(labels, self.labels)
+        targets = type(self)([self.rows[row] for row in kept], self.truth[np.ix_(kept, columns)], list(labels))
+        # The column of labels that the data does not know is nothing that they share.
+        return Selected(
+            kept, targets, lambda found: found[np.ix_(kept, columns)], lambda found: found[np.ix_(kept, columns)]
+        )
+
+    def ranked(self, probabilities: Probabilities) -> tuple[Floats, Decisions] | None:
+        return np.asarray(probabilities, np.float64), self.truth
 
     def _names(self, row: Decisions) -> list[str | None]:
         return [[*self.labels, None][place] for place in np.flatnonzero(row)]

@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 
 from components.base.counts import Counts, Floats
 from components.base.errors import TextgateError
-from components.base.targets.labels import lead
-from components.base.targets.targets import Targets, among, places
+from components.base.targets.labels import lead, likeliest
+from components.base.targets.targets import Claims, Selected, Targets, among, places
 from components.base.truncation import Integers
 from serving.tasks import TASKS
-from serving.tasks.entities import Scheme
+from serving.tasks.entities import OUTSIDE, Scheme
 from serving.tasks.tags import split_words
-from serving.tasks.task import Decisions, Logits
+from serving.tasks.task import Decisions, Logits, Probabilities
 
 
 class TagTargets(Targets):
@@ -38,6 +38,10 @@ class TagTargets(Targets):
         self.sizes = np.array([len(row) for row in rows], np.int64)
         self.ends = np.cumsum(self.sizes)
 
+    @property
+    def owners(self) -> Integers:
+        return np.repeat(np.arange(len(self)), self.sizes)
+
     @classmethod
     def of(cls, table: pa.Table, labels: list[str]) -> Self:
         tags = table["tags"].combine_chunks()
@@ -55,8 +59,7 @@ class TagTargets(Targets):
         return np.asarray(one == other)
 
     def counts(self, predicted: Decisions) -> Counts:
-        row_of = np.repeat(np.arange(len(self)), self.sizes)
-        right = np.bincount(row_of, self.same(self.truth, predicted), len(self)).astype(np.int64)
+        right = np.bincount(self.owners, self.same(self.truth, predicted), len(self)).astype(np.int64)
         true, found = self.scheme.find(self.truth, self.sizes), self.scheme.find(predicted, self.sizes)
         _, one, other = np.intersect1d(true.starts, found.starts, assume_unique=True, return_indices=True)
         hits = one[(true.ends[one] == found.ends[other]) & (true.kinds[one] == found.kinds[other])]
@@ -68,7 +71,7 @@ class TagTargets(Targets):
 
     def margins(self, logits: Logits) -> Floats:
         least = np.full(len(self), np.inf)
-        np.fmin.at(least, np.repeat(np.arange(len(self)), self.sizes), lead(logits))
+        np.fmin.at(least, self.owners, lead(logits))
         return least
 
     def example(self, row: int) -> dict[str, Any] | None:
@@ -89,3 +92,16 @@ class TagTargets(Targets):
     def stored(self, decisions: Decisions) -> pa.Array:
         tags = pa.array(np.array([*self.labels, None], object)[decisions], pa.string())
         return pa.ListArray.from_arrays(pa.array([0, *self.ends], pa.int32()), tags)
+
+    def claims(self, probabilities: Probabilities) -> Claims:
+        scored = np.flatnonzero(~np.isnan(probabilities[:, 0]))
+        return likeliest(self.owners[scored], probabilities[scored], self.truth[scored])
+
+    def select(self, rows: Decisions, labels: Sequence[str]) -> Selected:
+        """All rows; a tag that is none of these labels counts as O, in truth and in answers alike."""
+        kept, words = np.flatnonzero(rows), np.repeat(rows, self.sizes)
+        new = np.append(among(self.labels, labels), -1)
+        new[new < 0] = labels.index(OUTSIDE) if OUTSIDE in labels else -1
+        targets = type(self)([self.rows[row] for row in kept], new[self.truth[words]], list(labels))
+        columns = among(labels, self.labels)
+        return Selected(kept, targets, lambda found: new[found[words]], lambda found: found[words][:, columns])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,24 @@ import pyarrow.compute as pc
 from components.base.counts import Counts, Floats
 from components.base.errors import TextgateError
 from components.base.truncation import Integers
-from serving.tasks.task import Decider, Decisions, Logits, Task
+from serving.tasks.task import Decider, Decisions, Logits, Probabilities, Task
+
+LEAST = 1e-15
+
+
+class Claims(NamedTuple):
+    """What probabilities say, claim by claim, [claims] each: the row, the probability that was given to what is
+    claimed, and whether it is so; the squared error over what could have been (Brier 1950), and minus the logarithm of
+    the probability of what is right.
+
+    A claim is the likeliest label of a row (or tag of a word), or of several labels each one's being there.
+    """
+
+    rows: Integers
+    confidence: Floats
+    happened: Decisions
+    squared: Floats
+    surprise: Floats
 
 
 class Targets(ABC):
@@ -40,6 +57,11 @@ class Targets(ABC):
     @abstractmethod
     def of(cls, table: pa.Table, labels: list[str]) -> Self:
         """See targets_of."""
+
+    @property
+    def owners(self) -> Integers:
+        """int64 [decisions]: the row that each is on."""
+        return np.arange(len(self.rows))
 
     @property
     def decider(self) -> Decider:
@@ -74,9 +96,40 @@ class Targets(ABC):
     def stored(self, decisions: Decisions) -> pa.Array:
         """As the table's own column holds them; a label that the data does not know is null."""
 
+    @abstractmethod
+    def claims(self, probabilities: Probabilities) -> Claims:
+        """Of probabilities by the labels of the data; words that fell to truncation make none."""
+
+    @abstractmethod
+    def select(self, rows: Decisions, labels: Sequence[str]) -> Selected:
+        """The part of the rows, bool [rows], and of the labels that is meant; labels in the data's order."""
+
     def confusion(self, predicted: Decisions) -> list[list[int]] | None:
         """[true][predicted], where each row has one of the labels and not several."""
         return None
+
+    def ranked(self, probabilities: Probabilities) -> tuple[Floats, Decisions] | None:
+        """Scores and truth of each class in each row, [rows, classes]; None where they are not of rows."""
+        return None
+
+    def ranks(self, probabilities: Probabilities) -> Integers | None:
+        """How many labels are likelier than the right one, int64 [rows]; None where a row has not one right label."""
+        return None
+
+
+class Selected(NamedTuple):
+    """Some of the rows, by number, and labels; `decisions` and `probabilities` give that part of a model's answers."""
+
+    rows: Integers
+    targets: Targets
+    decisions: Callable[[Decisions], Decisions]
+    probabilities: Callable[[Probabilities], Probabilities]
+
+
+def aligned(probabilities: Probabilities, names: Sequence[str], labels: Sequence[str]) -> Probabilities:
+    """By `names`, as by `labels`; 0 for a label that is none of the names."""
+    wide = np.pad(probabilities, ((0, 0), (0, 1)))
+    return np.asarray(wide[:, among(labels, names)])
 
 
 def places(values: pa.Array, labels: Sequence[str], what: str) -> Integers:

@@ -25,17 +25,19 @@ def vocabulary(base_model: Path) -> int:
     return Encoder(base_model / "tokenizer.json", Truncation()).largest_id + 1
 
 
-def floor(base_model: Path, labels: list[str], train: Rows, validation: Rows, seed: int) -> dict[str, float]:
-    """The scores on validation of a linear model of at most FLOOR_ROWS rows; `rows` and `seconds` of its training."""
+def floor(
+    base_model: Path, labels: list[str], train: Rows, validation: Rows, seed: int
+) -> tuple[LinearModel, dict[str, float]]:
+    """As `fitted`, of at most FLOOR_ROWS rows."""
     if len(train) > FLOOR_ROWS:
         train = train.take(np.sort(np.random.default_rng(seed).permutation(len(train))[:FLOOR_ROWS]))
-    return fitted(base_model, labels, train, validation, seed)[1]
+    return fitted(base_model, labels, train, validation, seed)
 
 
 def fitted(
     base_model: Path, labels: list[str], train: Rows, validation: Rows, seed: int
 ) -> tuple[LinearModel, dict[str, float]]:
-    """The model, and what `floor` says of it."""
+    """The model, with its scores on validation, `rows` and `seconds` of its training."""
     started = time.monotonic()
     model = fit(train, len(labels), vocabulary(base_model), seed)
     found = validation_scores(model.logits(validation), validation, labels)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ import pytest
 from components.base import registry, tracking
 from components.base.errors import TextgateError
 from components.base.mlflow_client import connect, mlflow, uri
+from components.base.registry import UnusableVersion
 from serving import bundle as bundles
 from tests.serving import tiny_tasks
 
@@ -90,9 +92,35 @@ def test_the_cache_is_used_until_it_is_damaged(version: str, workspace: Path) ->
 
 def test_a_stored_file_that_was_changed_is_named(version: str, workspace: Path) -> None:
     stored_file(workspace, "model.onnx").write_bytes(b"other")
-    with pytest.raises(TextgateError, match=f"version {version} of tiny .*damaged: .*model.onnx was changed"):
+    with pytest.raises(UnusableVersion, match=f"version {version} of tiny .*damaged: .*model.onnx was changed"):
         registry.download_bundle("tiny", version)
     assert [path for path in (workspace / "cache" / "bundles").iterdir() if path.is_dir()] == []
+
+
+def test_files_that_were_removed_are_named(version: str, workspace: Path) -> None:
+    stored_file(workspace, "model.onnx").unlink()
+    with pytest.raises(UnusableVersion, match=f"version {version} of tiny .*damaged: .*model.onnx"):
+        registry.download_bundle("tiny", version)
+    shutil.rmtree(stored_file(workspace, "bundle.json").parent)
+    with pytest.raises(UnusableVersion, match=f"version {version} of tiny .* has no files any more"):
+        registry.download_bundle("tiny", version)
+
+
+def test_an_mlflow_that_does_not_answer_is_no_fault_of_the_version(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(TextgateError, match="MLflow at http://127.0.0.1:9 failed to answer") as caught:
+        registry.download_bundle("tiny", version)
+    assert not isinstance(caught.value, UnusableVersion)
+
+
+def test_a_version_that_has_another_bundle_than_was_pinned_is_refused(version: str, bundle: Path) -> None:
+    assert registry.download_pinned("tiny", version, bundles.digest(bundle)) == registry.download_bundle(
+        "tiny", version
+    )
+    with pytest.raises(UnusableVersion, match=f"version {version} of tiny is not the bundle that was pinned"):
+        registry.download_pinned("tiny", version, "0" * 64)
 
 
 def test_another_whole_bundle_in_its_place_is_refused(
@@ -102,7 +130,7 @@ def test_another_whole_bundle_in_its_place_is_refused(
     folder = stored_file(workspace, "bundle.json").parent
     for path in (tmp_path / "other").iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
-    with pytest.raises(TextgateError, match="bundle digest is .*, and the version's tag says"):
+    with pytest.raises(UnusableVersion, match="bundle digest is .*, and the version's tag says"):
         registry.download_bundle("tiny", version)
 
 
@@ -116,13 +144,13 @@ def test_several_at_once_fetch_one_bundle(version: str, workspace: Path) -> None
 
 def test_what_is_not_there_is_named(version: str) -> None:
     for name, number in (("tiny", "99"), ("tiny", "latest"), ("other", "1")):
-        with pytest.raises(TextgateError, match=f"has no version {number} of {name}"):
+        with pytest.raises(UnusableVersion, match=f"has no version {number} of {name}"):
             registry.download_bundle(name, number)
 
 
 def test_a_version_that_somebody_else_registered_is_refused(version: str) -> None:
     connect().delete_model_version_tag("tiny", version, registry.BUNDLE_DIGEST)
-    with pytest.raises(TextgateError, match="textgate did not register it"):
+    with pytest.raises(UnusableVersion, match="textgate did not register it"):
         registry.download_bundle("tiny", version)
 
 

@@ -195,8 +195,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 
 
 def test_a_changed_gate_rule_changes_the_gates_section_alone(tmp_path: Path) -> None:
-    before = step_sections(load(write(tmp_path)), [])
-    after = step_sections(load(write(tmp_path, gate={"rules": {"accuracy": {"at_least": 0.7}}})), [])
+    before = step_sections(load(write(tmp_path)), [], {})
+    after = step_sections(load(write(tmp_path, gate={"rules": {"accuracy": {"at_least": 0.7}}})), [], {})
     assert [step for step in before if before[step] != after[step]] == ["gate"]
     assert json.loads(after["gate"])["rules"]["accuracy"]["at_least"] == 0.7
 

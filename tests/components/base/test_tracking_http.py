@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
@@ -75,6 +76,15 @@ def test_the_checkpoint_of_a_version_is_kept_and_read(
     (tmp_path / "copy").mkdir()
     base_models.copy(f"mlflow://kept/{version}", kept, tmp_path / "copy")
     assert tracking.list_files(tracking.the_run("kept", "job-1"), "nothing") == []
+
+
+def test_files_that_were_removed_from_the_server_are_named(server: str, register_version: Callable[..., Any]) -> None:
+    run = RUN.model_copy(update={"name": "removed"})
+    version = register_version("job-1", run=run).version
+    source = connect().get_model_version_download_uri("removed", version)
+    get_artifact_repository(source, tracking_uri=server).delete_artifacts()
+    with pytest.raises(registry.UnusableVersion, match=f"version {version} of removed .* has no files any more"):
+        registry.download_bundle("removed", version)
 
 
 def test_what_is_not_there_is_named(server: str) -> None:

@@ -18,7 +18,8 @@ from components.base.settings import (
     QuantizeStep,
     TokenizationSettings,
 )
-from components.evaluate.evaluate import Champion, evaluate
+from components.evaluate.champion import Champion
+from components.evaluate.evaluate import evaluate
 from components.quantize.quantize import quantize
 from serving.bundle import digest, load_manifest, verify
 from tests.tiny_checkpoint import write_checkpoint
@@ -123,9 +124,9 @@ def test_champion_is_scored_on_the_same_rows_and_swapping_turns_the_sign(folder:
         assert difference != 0
 
 
-def test_another_champion_than_the_pinned_one_is_refused(folder: Path) -> None:
-    with pytest.raises(TextgateError, match="version 3 is not the bundle that was pinned"):
-        run(folder, Champion("3", "0" * 64, folder / "bundle"))
+def test_a_champion_that_cannot_be_loaded_is_told_with_its_reason(folder: Path) -> None:
+    told = run(folder, Champion("3", "0" * 64, None, "it has no files any more"))["champion"]
+    assert told == {"version": "3", "digest": "0" * 64, "problem": "it has no files any more"}
 
 
 def test_an_empty_test_split_is_refused(folder: Path) -> None:

@@ -24,7 +24,8 @@ from components.base.settings import (
     TokenizationSettings,
 )
 from components.canary.canary import canary
-from components.evaluate.evaluate import Champion, evaluate
+from components.evaluate.champion import Champion
+from components.evaluate.evaluate import evaluate
 from components.gate.gate import gate
 from components.quantize.quantize import quantize
 from serving.bundle import digest, load_manifest, read_canary, verify, write_manifest

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,10 +14,9 @@ from components.base import base_models, tracking
 from components.base.dvc_tree import object_key
 from components.base.errors import TextgateError
 from components.base.mlflow_client import connect
-from components.base.objects import FolderStore
 from components.base.settings import FetchStep
 from components.fetch.component import fetch as component
-from components.fetch.fetch import CONCURRENT_OBJECTS, fetch, fetch_tree
+from components.fetch.fetch import fetch
 from tests.components.fetch.objects import contents, md5, push, write_model
 
 FILES = {
@@ -146,76 +143,6 @@ def test_the_checkpoint_of_a_version_comes_from_mlflow(
     connect()._tracking_client._get_artifact_repo(run_id).delete_artifacts("checkpoint")
     with pytest.raises(TextgateError, match=r"the base model mlflow://tiny/1 has no config\.json, model\.safetensors"):
         fetch(data_md5, *model, settings, out / "tables", out / "base_model")
-
-
-class Together(FolderStore):
-    """Gives the last bytes of an object only when all who read at once have come so far."""
-
-    def __init__(self, url: str, readers: int) -> None:
-        super().__init__(url)
-        self.barrier = Barrier(readers)
-
-    def chunks(self, key: str) -> Iterator[bytes]:
-        yield from super().chunks(key)
-        self.barrier.wait(30)
-
-
-def test_fetches_into_one_place_that_end_at_the_same_moment_end_well(tmp_path: Path) -> None:
-    data_md5 = push(str(tmp_path / "remote"), {"train.parquet": b"train"})
-    remote, target = Together(str(tmp_path / "remote"), 6), tmp_path / "out" / "tables"
-    with ThreadPoolExecutor(6) as pool:
-        for _ in range(20):
-            fetches = [pool.submit(fetch_tree, data_md5, [remote], target) for _ in range(6)]
-            assert [fetch.exception() for fetch in fetches] == [None] * 6
-            assert contents(tmp_path / "out") == {"tables/train.parquet": b"train"}
-            assert [path.name for path in (tmp_path / "out").iterdir()] == ["tables"]
-
-
-class Endless(FolderStore):
-    """One object's bytes do not end."""
-
-    def chunks(self, key: str) -> Iterator[bytes]:
-        yield from super().chunks(key)
-        while key == object_key(md5(FILES["train.parquet"])):
-            yield b"more"
-
-
-@pytest.mark.timeout(60)
-def test_a_missing_object_ends_what_is_being_read(tmp_path: Path) -> None:
-    data_md5 = push(str(tmp_path / "remote"), FILES)
-    (tmp_path / "remote" / object_key(md5(FILES["test.parquet"]))).unlink()
-    with pytest.raises(TextgateError, match=r"no remote holds test\.parquet"):
-        fetch_tree(data_md5, [Endless(str(tmp_path / "remote"))], tmp_path / "out" / "tables")
-    assert contents(tmp_path / "out") == {}
-
-
-class Failing(FolderStore):
-    """Gives the first `good` objects it is asked for, then no more."""
-
-    def __init__(self, url: str, good: int) -> None:
-        super().__init__(url)
-        self.left, self.asked = good, 0
-
-    def chunks(self, key: str) -> Iterator[bytes]:
-        self.asked += 1
-        if self.asked > self.left:
-            raise TextgateError("the server does not answer")
-        yield from super().chunks(key)
-
-
-def test_a_remote_that_fails_is_asked_last_from_then_on(tmp_path: Path) -> None:
-    files = {f"{number}.txt": str(number).encode() for number in range(100)}
-    data_md5 = push(str(tmp_path / "first"), files)
-    push(str(tmp_path / "second"), files)
-    only_first = object_key(md5(b"7"))
-    (tmp_path / "second" / only_first).unlink()
-    failing = Failing(str(tmp_path / "first"), good=1)
-    with pytest.raises(TextgateError) as caught:
-        fetch_tree(data_md5, [failing, FolderStore(str(tmp_path / "second"))], tmp_path / "out")
-    first, second = str(caught.value).splitlines()[1:3]
-    assert first == f"  {tmp_path / 'first'}: the server does not answer"
-    assert second == f"  {tmp_path / 'second'}: no such object"
-    assert failing.asked <= 1 + CONCURRENT_OBJECTS + 1
 
 
 @pytest.fixture

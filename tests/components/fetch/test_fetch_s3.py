@@ -15,12 +15,12 @@ from threading import Thread
 import pytest
 
 from components.base import base_models, s3
+from components.base.dvc_remotes import fetch_tree
 from components.base.dvc_tree import object_key
 from components.base.errors import TextgateError
 from components.base.objects import open_store
 from components.base.s3 import S3Store
 from components.base.settings import FetchStep, S3Settings
-from components.fetch.fetch import fetch_tree
 from tests.components.fetch.objects import contents, md5, push, write_model
 from tests.proxy import Proxy
 from tests.weed import ADMIN, NOBODY, READER, Identity, Weed

@@ -81,7 +81,7 @@ def test_features_are_bounded_to_the_commonest(monkeypatch: pytest.MonkeyPatch) 
 def test_the_floor_takes_a_bounded_number_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "FLOOR_ROWS", 30)
     write_base_model(tmp_path / "base_model")
-    found = network.floor(tmp_path / "base_model", LABELS, rows_for("single"), rows_for("single", 50, 5), 1)
+    _, found = network.floor(tmp_path / "base_model", LABELS, rows_for("single"), rows_for("single", 50, 5), 1)
     assert found["rows"] == 30 and 0.3 < found["validation_accuracy"] <= 1
 
 

@@ -83,6 +83,7 @@ def test_stopped_anywhere_it_ends_in_the_same_bytes(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # XLA compiles for minutes on a busy machine
 @pytest.mark.parametrize("changes", [{"xla": "step"}, {"precision": "mixed_float16"}, {"accumulate": 3}])
 def test_every_kind_of_step_goes_on_to_the_same_bytes(inputs: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     name = "-".join(map(str, *changes.items()))

@@ -80,6 +80,23 @@ def test_a_verdict_that_did_not_pass_is_refused(workspace: Path, register_versio
     assert (champion(), open_log(RUN).head()) == ("", None)
 
 
+def test_an_overridden_refusal_is_promoted_and_its_reason_kept(
+    two: tuple[str, str], register_version: Register
+) -> None:
+    version = register_version("job-3", temperature=4.0, passed=False, override="the label was renamed").version
+    entry = promote(RUN, version, two[0], why="by hand", who="bob@desk")
+    assert (entry.override, entry.who, champion()) == ("the label was renamed", "bob@desk", version)
+    assert [kept.override for kept in open_log(RUN).entries()] == ["", "the label was renamed"]
+
+
+def test_the_seal_of_an_overridden_verdict_holds(workspace: Path, register_version: Register) -> None:
+    version = register_version("job-1", passed=False, override="once").version
+    (stored,) = (workspace / "mlartifacts").rglob("verdict.json")
+    stored.write_text(stored.read_text().replace("once", "twice"))
+    with pytest.raises(TextgateError, match="the verdict its tag seals was changed"):
+        promote(RUN, version, "", why="please")
+
+
 def test_a_tag_alone_does_not_make_a_verdict_pass(workspace: Path, register_version: Register) -> None:
     version = register_version("job-1", passed=False).version
     registry.tag_version("tiny", version, {"textgate.verdict": "passed"})
@@ -198,6 +215,6 @@ def test_the_component_names_its_job(workspace: Path, register_version: Register
     component.python_func(register_version("job-1").version, RUN.model_dump_json(), "", "job-1")
     head = open_log(RUN).head()
     assert head
-    assert (head.version, head.why) == ("1", "passed the gate of job job-1")
+    assert (head.version, head.why) == ("1", "registered by job job-1")
     assert "@" in head.who
     assert tracking.find_run("tiny", "job-1")

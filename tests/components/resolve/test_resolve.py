@@ -14,8 +14,9 @@ from components.base.objects import open_store
 from components.base.settings import BaseModelSettings, RunStep, S3Settings
 from components.promote.promote import promote
 from components.resolve.component import resolve as component
-from components.resolve.resolve import Outputs, resolve
+from components.resolve.resolve import UNKNOWN, Outputs, resolve
 from tests.hub import Hub, commit_of, one_commit, serving
+from tests.mlflow_store import DATA_MD5
 from tests.weed import Weed
 
 RUN = RunStep(name="tiny")
@@ -38,7 +39,7 @@ def warm(base_model: BaseModelSettings) -> BaseModelSettings:
 
 def test_without_a_champion_its_strings_are_empty(workspace: Path, base_model: BaseModelSettings) -> None:
     outputs = resolve(RUN, "job-1", MD5, base_model, LINEAGE)
-    assert outputs == Outputs(MD5, base_model.reference, base_models.digest(base_model.reference), "", "")
+    assert outputs == Outputs(MD5, base_model.reference, base_models.digest(base_model.reference), "", "", "")
 
 
 def test_the_run_is_open_and_tagged(workspace: Path, base_model: BaseModelSettings) -> None:
@@ -65,7 +66,29 @@ def test_the_champion_is_the_head_of_the_log(
     registry.set_alias("tiny", registry.CHAMPION, second.version)
     outputs = resolve(RUN, "job-3", MD5, base_model, LINEAGE)
     assert (outputs.champion_version, outputs.champion_digest) == (first.version, first.digest)
+    assert outputs.champion_data == DATA_MD5
     assert tracking.run_tags(tracking.the_run("tiny", "job-3"))["textgate.champion_version"] == first.version
+
+
+def test_the_data_of_a_champion_is_also_that_of_versions_it_was_begun_from(
+    workspace: Path, base_model: BaseModelSettings, register_version: Callable[..., Any]
+) -> None:
+    """Version 3 was begun from 2, and 2 from 1; a tag that leads in a circle ends the search."""
+    versions = [register_version(f"job-{number}", temperature=number).version for number in (1, 2, 3)]
+    hashes = [letter * 32 + ".dir" for letter in "abc"]
+    for number, (version, md5) in enumerate(zip(versions, hashes, strict=True)):
+        begun = {registry.BASE_MODEL: f"mlflow://tiny/{versions[number - 1]}"}
+        registry.tag_version("tiny", version, {registry.DATA_MD5: md5, **begun})
+    promote(RUN, versions[2], "", why="first")
+
+    def found() -> list[str]:
+        return resolve(RUN, "job-4", MD5, base_model, LINEAGE).champion_data.split()
+
+    assert found() == [hashes[2], hashes[1], hashes[0]]
+    registry.tag_version("tiny", versions[1], {registry.BASE_MODEL: str(base_model.reference)})
+    assert found() == [hashes[2], hashes[1]]
+    connect().delete_model_version("tiny", versions[1])
+    assert found() == [hashes[2], UNKNOWN]
 
 
 def test_a_champion_that_mlflow_does_not_have_is_refused_before_training(
@@ -99,11 +122,11 @@ def test_a_base_model_on_s3_is_reached_as_the_settings_say(
     assert resolve(run, "job-1", MD5, on_s3, LINEAGE).base_model_digest == base_models.digest(base_model.reference)
 
 
-def test_the_component_gives_five_strings(workspace: Path, base_model: BaseModelSettings) -> None:
+def test_the_component_gives_strings(workspace: Path, base_model: BaseModelSettings) -> None:
     given = component.python_func(
         RUN.model_dump_json(), "job-1", MD5, base_model.model_dump_json(), json.dumps(LINEAGE)
     )
-    assert given == (MD5, base_model.reference, base_models.digest(base_model.reference), "", "")
+    assert given == (MD5, base_model.reference, base_models.digest(base_model.reference), "", "", "")
 
 
 def test_a_branch_of_a_hub_is_pinned_to_its_commit(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

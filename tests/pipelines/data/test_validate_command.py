@@ -17,7 +17,7 @@ from components.base.settings import RunStep
 from components.promote.promote import promote
 from components.register.register import register
 from components.validate.profile import build_profile
-from components.validate.reference import champion_profile
+from components.validate.reference import champion_profile, usable_profile
 from pipelines.cli import cli
 from serving.bundle import digest
 from tests.mlflow_store import DATA_MD5, write_checkpoint, write_evaluation, write_verdict
@@ -106,7 +106,9 @@ def test_a_written_suite_is_edited_and_taken(here: Path) -> None:
     assert "refused test: text_length: 10 rows unexpected; ids 0050, 0051, 0052, 0053, 0054; expected " in done.stdout
 
 
-def test_drift_from_the_champion_is_told_and_its_absence_too(here: Path, tmp_path: Path, tiny: ModuleType) -> None:
+def test_drift_from_the_champion_is_told_and_its_absence_too(
+    here: Path, tmp_path: Path, tiny: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     done = textgate("--drift", "--report", "report")
     assert done.exit_code == 0
     assert "drift: tiny has no champion yet whose data to compare with" in done.stdout
@@ -125,6 +127,8 @@ def test_drift_from_the_champion_is_told_and_its_absence_too(here: Path, tmp_pat
     with pytest.raises(TextgateError, match="is not the bundle that was pinned"):
         champion_profile("tiny", "2", "0" * 64)
     assert champion_profile("tiny", "", "") is None
+    assert usable_profile("tiny", "2", "0" * 64) is None
+    assert "the data is not compared with the champion's: version 2 of tiny is not" in capsys.readouterr().out
 
 
 def _promote(folder: Path, tiny: ModuleType, job: str, profile: dict[str, Any] | None, before: str) -> str:

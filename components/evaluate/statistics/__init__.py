@@ -1,0 +1,1 @@
+"""Intervals and tests: proportions in closed form, all else by resampling."""

@@ -83,7 +83,15 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                 settings=evaluate_settings,
             )
             evaluation, timing = evaluated.outputs["evaluation"], evaluated.outputs["timing"]
-            judged = acting(gate(evaluation=evaluation, timing=timing, settings=gate_settings, override=override))
+            judged = acting(
+                gate(
+                    evaluation=evaluation,
+                    timing=timing,
+                    validation=validation,
+                    settings=gate_settings,
+                    override=override,
+                )
+            )
             reports = {
                 "run": run,
                 "job_id": job_id,

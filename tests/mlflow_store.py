@@ -20,11 +20,11 @@ from components.base.base_models import REQUIRED
 from components.base.files import read_json, write_json
 from components.base.settings import Override, RunStep
 from components.gate.override import overridden
+from tests.evaluations import make_champion, make_evaluation
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 120
 RUN = RunStep(name="tiny")
-LABELS = ["negative", "neutral", "positive"]
 DATA_MD5 = "0123456789abcdef0123456789abcdef.dir"
 
 
@@ -124,42 +124,33 @@ def write_checkpoint(folder: Path, words: str) -> Path:
     return folder
 
 
-def score(digest: str, accuracy: float) -> dict[str, Any]:
-    figures = {"precision": accuracy, "recall": accuracy, "f1": accuracy}
-    interval = {"low": accuracy - 0.1, "high": accuracy + 0.1}
-    return {
-        "digest": digest,
-        "metrics": {"accuracy": {"value": accuracy, **interval}, "macro_f1": {"value": accuracy - 0.05, **interval}},
-        "per_label": {label: {**figures, "support": 10} for label in LABELS},
-        "averages": {kind: {**figures, "support": 30} for kind in ("micro", "macro", "weighted")},
-        "confusion": [[10, 0, 0], [0, 10, 0], [0, 0, 10]],
-    }
-
-
 def write_evaluation(folder: Path, digest: str, champion: str = "") -> Path:
-    difference = {"difference": 0.1, "low": 0.05, "high": 0.15}
-    against = {
-        **score("f" * 64, 0.6),
-        "version": champion,
-        "comparison": {"accuracy": difference, "macro_f1": difference},
-    }
-    report = {
-        "rows": 30,
-        "labels": LABELS,
-        "bundle": score(digest, 0.7),
-        "float": score("e" * 64, 0.72),
-        "agreement_with_float": 0.98,
-        "champion": against if champion else None,
-    }
+    report = make_evaluation(digest=digest, champion=make_champion(champion) if champion else None)
     write_json(folder / "evaluation.json", report)
-    (folder / "confusion.png").write_bytes(b"\x89PNG")
+    for name in ("confusion.png", "report.html", "predictions.parquet"):
+        (folder / name).write_bytes(b"as evaluate writes it")
     return folder
 
 
 def write_verdict(folder: Path, passed: bool = True) -> Path:
-    rule = {"rule": "min_accuracy", "observed": 0.7, "limit": 0.6 if passed else 0.8, "passed": passed, "why": ""}
+    accuracy = {
+        "rule": "accuracy",
+        "severity": "error",
+        "metric": "accuracy",
+        "part": "",
+        "against": "",
+        "observed": 0.7,
+        "low": 0.6,
+        "high": 0.8,
+        "limit": ">= 0.6" if passed else ">= 0.8",
+        "passed": passed,
+        "why": "",
+        "rows_needed": None,
+    }
+    warned = {**accuracy, "rule": "linear", "severity": "warn", "passed": False}
     outcome, summary = ("passed", "all rules hold") if passed else ("refused", "accuracy 0.7 is below 0.8")
-    write_json(folder / "verdict.json", {"passed": passed, "outcome": outcome, "summary": summary, "rules": [rule]})
+    report = {"passed": passed, "outcome": outcome, "summary": summary, "rules": [accuracy, warned], "next": []}
+    write_json(folder / "verdict.json", report)
     return folder
 
 

@@ -32,6 +32,8 @@ METRICS: dict[str, Metric] = {
 }
 # Of every label by itself.
 LABEL_METRICS = ("precision", "recall", "f1")
+# Of every slice by itself.
+SLICE_METRICS = ("accuracy", "macro_f1", "micro_f1")
 # What two models are compared by, on the same rows.
 COMPARED = ("accuracy", "balanced_accuracy", *F1, "matthews", "roc_auc", "pr_auc")
 
@@ -61,6 +63,17 @@ MEASURES: dict[str, Metric] = {
     "out_of_scope_recall": Metric("recall of out-of-scope texts"),
     "out_of_scope_precision": Metric("precision of out-of-scope answers"),
 }
+# Those of them that have no interval.
+NUMBERS = (
+    "size_mb",
+    "p50_ms",
+    "p95_ms",
+    "texts_per_second",
+    "leaked_rows",
+    "contradictory_rows",
+    "near_copies",
+    "label_error_share",
+)
 
 
 def is_measured(name: str) -> bool:

@@ -47,6 +47,11 @@ def shown_uri() -> str:
     return re.sub(r"^([^:/]+://)[^/]*@", r"\1", uri()).partition("?")[0]
 
 
+def is_there() -> bool:
+    """Whether a store is named, or the workspace holds one; else the first connection makes it."""
+    return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (home() / "mlflow.db").exists()
+
+
 def is_server() -> bool:
     return uri().startswith(("http://", "https://"))
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from components.base.errors import TextgateError
-from components.base.mlflow_client import alone, connect, explained, is_server, mlflow, shown_uri, uri
+from components.base.mlflow_client import alone, connect, explained, is_server, is_there, mlflow, shown_uri, uri
 from components.base.workspace import home
 
 JOB_ID = "textgate.job_id"
@@ -50,7 +51,7 @@ def open_run(name: str, job_id: str, tags: Mapping[str, str]) -> str:
     """
     experiment_id, client = prepare(name), connect()
     with alone(), explained(f"open the run of job {job_id}"):
-        run = _given_run(client, job_id) or _search(client, experiment_id, job_id)
+        run = _given_run(client, job_id) or _search(client, [experiment_id], job_id)
         if run is None:
             run = client.create_run(experiment_id, tags={JOB_ID: job_id}, run_name=job_id)
     run_id: str = run.info.run_id
@@ -65,7 +66,7 @@ def find_run(name: str, job_id: str) -> str | None:
         run = _given_run(client, job_id)
         if run is None or run.data.tags.get(JOB_ID) != job_id:
             experiment = client.get_experiment_by_name(name)
-            run = _search(client, experiment.experiment_id, job_id) if experiment else None
+            run = _search(client, [experiment.experiment_id], job_id) if experiment else None
     return run.info.run_id if run else None
 
 
@@ -74,6 +75,20 @@ def the_run(name: str, job_id: str) -> str:
     if run_id := find_run(name, job_id):
         return run_id
     raise TextgateError(f"MLflow at {shown_uri()} has no run of job {job_id}; the step resolve opens it")
+
+
+def find_anywhere(run: str) -> str | None:
+    """The id of the run that has this id or is of this job, in whichever experiment. Makes nothing."""
+    if not is_there():
+        return None
+    client = connect()
+    with explained(f"find the run {run}"):
+        if re.fullmatch("[0-9a-f]{32}", run):
+            with suppress(mlflow.MlflowException):
+                return str(client.get_run(run).info.run_id)
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        found = None if "'" in run else _search(client, experiments, run)
+    return found.info.run_id if found else None
 
 
 def close_run(run_id: str, status: str, tags: Mapping[str, str]) -> None:
@@ -194,6 +209,6 @@ def _given_run(client: mlflow.MlflowClient, job_id: str) -> Any:
     return run if run.data.tags.get(JOB_ID, job_id) == job_id else None
 
 
-def _search(client: mlflow.MlflowClient, experiment_id: str, job_id: str) -> Any:
-    found = client.search_runs([experiment_id], f"tags.`{JOB_ID}` = '{job_id}'", max_results=1)
+def _search(client: mlflow.MlflowClient, experiment_ids: list[str], job_id: str) -> Any:
+    found = client.search_runs(experiment_ids, f"tags.`{JOB_ID}` = '{job_id}'", max_results=1)
     return found[0] if found else None

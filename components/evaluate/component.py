@@ -1,3 +1,5 @@
+"""Scores the bundle, its float parent and the pinned champion on the same test rows."""
+
 from kfp import dsl
 
 from components.base.image import COMPONENT
@@ -15,6 +17,9 @@ def evaluate(
     settings: str,
     evaluation: dsl.Output[dsl.Artifact],
     timing: dsl.Output[dsl.Artifact],
+    page: dsl.Output[dsl.HTML],
+    metrics: dsl.Output[dsl.Metrics],
+    confusion: dsl.Output[dsl.ClassificationMetrics],
 ) -> None:
     """Scores the bundle, its float parent and the pinned champion on the same test rows."""
     from pathlib import Path
@@ -25,8 +30,10 @@ def evaluate(
         from components.base.settings import EvaluateStep, from_json
         from components.evaluate.champion import load_champion
         from components.evaluate.evaluate import evaluate
+        from components.evaluate.publish import publish
 
         step = from_json(EvaluateStep, settings)
         champion = load_champion(champion_version, champion_digest, champion_data, data_md5, step)
         inputs = Path(bundle.path), Path(checkpoint.path), Path(tables.path)
         evaluate(*inputs, champion, step, Path(evaluation.path), Path(timing.path))
+        publish(Path(evaluation.path), page, metrics, confusion)

@@ -12,7 +12,7 @@ from components.base.counts import PARTS, Sums
 from components.base.settings import EvaluationSettings
 from components.base.targets import Targets
 from components.base.truncation import Integers
-from components.evaluate.estimates import FEW, Samples, difference, estimate, minus, paired, proportion
+from components.evaluate.estimates import Samples, difference, estimate, few_of_class, minus, paired, proportion
 from components.evaluate.statistics.resampling import clustered, distinct, resample
 from serving.tasks.task import Decisions
 
@@ -169,8 +169,7 @@ def _rests_on(name: str, whole: Sums, rows: int) -> tuple[int, str]:
     true = whole.true[0]
     if not name.startswith(("macro", "balanced")):
         return rows, ""
-    few = int(((true > 0) & (true < FEW)).sum())
-    return int(true[true > 0].min(initial=rows)), f"{few} of the classes have fewer than {FEW} test rows" if few else ""
+    return int(true[true > 0].min(initial=rows)), few_of_class(true)
 
 
 def _of_class(place: int, found: Sampled, independent: bool, confidence: float) -> dict[str, Any]:

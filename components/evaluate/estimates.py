@@ -109,5 +109,11 @@ def _at(bounds: Floats, confidence: float) -> tuple[float, float]:
     return bound(bounds, tail), bound(bounds, 1 - tail)
 
 
+def few_of_class(rows: Any) -> str:
+    """Where macro averages rest on classes with few of the rows, [classes]."""
+    few = int(((rows > 0) & (rows < FEW)).sum())
+    return f"fewer than {FEW} test rows have {few} of the classes" if few else ""
+
+
 def _few(support: float) -> str:
     return f"it rests on {int(support)} only" if support < FEW else ""

@@ -11,7 +11,7 @@ from components.base.counts import Floats, ratio
 from components.base.settings import EvaluationSettings
 from components.base.targets import Targets
 from components.base.truncation import Integers
-from components.evaluate.estimates import FEW, Samples, difference, estimate, minus, proportion, undefined
+from components.evaluate.estimates import Samples, difference, estimate, few_of_class, minus, proportion, undefined
 from components.evaluate.ranking import Ranking
 from components.evaluate.statistics.resampling import Units, clustered, resample, single
 from serving.tasks.task import Probabilities
@@ -54,7 +54,7 @@ def score(
     for drawn in found:
         for name in [*(known for known in names if known in drawn.whole), *_tops(drawn.whole)]:
             value, samples = drawn.metric(name)
-            why = _few_of_a_class(ranked[1]) if ranked and name in RANKED else ""
+            why = few_of_class(ranked[1].sum(axis=0)) if ranked and name in RANKED else ""
             result[name] = estimate(name, value, samples, units.number, options.confidence, why)
     if clusters is None and (ranks := targets.ranks(probabilities)) is not None:
         for name in _tops(result):
@@ -197,12 +197,6 @@ def _ranked(
         )
         for model in range(len(rankings))
     ]
-
-
-def _few_of_a_class(truth: Any) -> str:
-    have = truth.sum(axis=0)
-    few = int(((have > 0) & (have < FEW)).sum())
-    return f"{few} of the classes have fewer than {FEW} test rows" if few else ""
 
 
 def _bins(confidence: Floats) -> Integers:

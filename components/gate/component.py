@@ -1,3 +1,5 @@
+"""Decides whether the bundle may be registered, and says why."""
+
 from kfp import dsl
 
 from components.base.image import COMPONENT
@@ -7,9 +9,11 @@ from components.base.image import COMPONENT
 def gate(
     evaluation: dsl.Input[dsl.Artifact],
     timing: dsl.Input[dsl.Artifact],
+    validation: dsl.Input[dsl.Artifact],
     settings: str,
     override: str,
     verdict: dsl.Output[dsl.Artifact],
+    page: dsl.Output[dsl.HTML],
 ) -> bool:
     """Says whether the bundle may be registered; a refusal is a verdict, not a failure, unless overridden."""
     from pathlib import Path
@@ -20,6 +24,6 @@ def gate(
         from components.base.settings import GateSettings, Override, from_json
         from components.gate.gate import gate
 
-        rules = from_json(GateSettings, settings)
+        inputs = Path(evaluation.path), Path(timing.path), Path(validation.path)
         accepted = from_json(Override, override) if override else None
-        return gate(Path(evaluation.path), Path(timing.path), rules, Path(verdict.path), accepted)
+        return gate(*inputs, from_json(GateSettings, settings), Path(verdict.path), Path(page.path), accepted)

@@ -1,23 +1,39 @@
-"""The step: evaluation, timing and rules in, verdict out."""
+"""The step: evaluation, timing, validation and rules in, verdict and its page out."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from components.base.files import new_folder, read_json, write_json
+from components.base.files import new_folder, read_json, write_json, write_text
 from components.base.settings import GateSettings, Override
 from components.gate.override import overridden
+from components.gate.page import render
 from components.gate.rules import verdict as decide
 
 
 def gate(
-    evaluation: Path, timing: Path, settings: GateSettings, verdict: Path, override: Override | None = None
+    evaluation: Path,
+    timing: Path,
+    validation: Path,
+    settings: GateSettings,
+    verdict: Path,
+    page: Path,
+    override: Override | None = None,
 ) -> bool:
-    """Writes `verdict.json`; True where the bundle passed, or its refusal is overridden."""
-    decision = decide(read_json(evaluation / "evaluation.json"), read_json(timing / "timing.json"), settings)
+    """Writes `verdict.json` and verdict.html into the folder `verdict`, and the same page as the file `page`; True
+    where the bundle passed, or its refusal is overridden."""
+    decision = decide(
+        read_json(evaluation / "evaluation.json"),
+        read_json(timing / "timing.json"),
+        read_json(validation / "validation.json"),
+        settings,
+    )
     if override:
         decision = overridden(decision, override)
+    html = render(decision)
     with new_folder(verdict) as folder:
         write_json(folder / "verdict.json", decision)
+        write_text(folder / "verdict.html", html)
+    write_text(page, html)
     print(decision["summary"])
     return decision["outcome"] in ("passed", "overridden")

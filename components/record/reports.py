@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from components.base.files import read_json
 from components.base.tracking import Point
+
+REPORTS = (".json", ".png", ".html")
+T = TypeVar("T")
 
 
 @dataclass
@@ -75,21 +78,45 @@ def quantization(folder: Path) -> Contents:
 
 def evaluation(folder: Path) -> Contents:
     report = read_json(folder / "evaluation.json")
-    contents = Contents(files={"evaluation/evaluation.json": folder / "evaluation.json"})
-    if (folder / "confusion.png").is_file():
-        contents.files["evaluation/confusion.png"] = folder / "confusion.png"
-    contents.metrics += [
-        Point("test/rows", report["rows"]),
-        Point("test/agreement_with_float", report["agreement_with_float"]),
-        *_score("test", report["bundle"]),
-        *_score("float", report["float"]),
-    ]
-    if champion := report["champion"]:
+    contents = Contents(files=_files("evaluation", folder), metrics=[Point("test/rows", report["rows"])])
+    contents.metrics += _scored(report) + _parts(report)
+    champion = report["champion"] or {}
+    if champion:
         contents.params["champion.version"] = champion["version"]
-        contents.metrics += _score("champion", champion)
-        for metric, difference in champion["comparison"].items():
-            contents.metrics += _points(f"against_champion/{metric}", difference)
+    for metric, difference in champion.get("comparison", {"metrics": {}})["metrics"].items():
+        contents.metrics += _interval(f"against_champion/{metric}", difference)
     return contents
+
+
+def _scored(report: Mapping[str, Any]) -> list[Point]:
+    """What the models reach: the bundle with intervals and labels, the others by value."""
+    points = _interval("test/agreement_with_float", report["agreement_with_float"])
+    for name, metric in report["bundle"]["metrics"].items():
+        points += _interval(f"test/{name}", metric)
+    for name in ("float", "linear", "champion"):
+        points += _values(name, (report[name] or {}).get("metrics", {}))
+    per_label = report["bundle"]["per_label"]
+    for name, figures in _named(per_label, per_label.values()):
+        parts = {part: figures[part] for part in ("precision", "recall", "f1")}
+        points += [*_values(f"test/label/{name}", parts), Point(f"test/label/{name}/support", figures["support"])]
+    return points
+
+
+def _parts(report: Mapping[str, Any]) -> list[Point]:
+    """Slices, probabilities, behaviour, labels."""
+    slices, tests = report["slices"], report["behaviour"]
+    points: list[Point] = []
+    for name, part in _named([one["name"] for one in slices], slices):
+        points += [*_values(f"slice/{name}", part["metrics"]), Point(f"slice/{name}/rows", part["rows"])]
+    if calibration := report["calibration"]:
+        points += _points("calibration", {"temperature": calibration["temperature"]})
+    for prefix in ("abstain", "out_of_scope"):
+        found = report[prefix] or {}
+        points += _points(prefix, found)
+        points += _values(prefix, {key: value for key, value in found.items() if isinstance(value, Mapping)})
+    for name, test in _named([test["name"] for test in tests], tests):
+        points += _points("behaviour", {name: test["share"]["value"]})
+    return points + _points("label_errors", {split: one.get("share") for split, one in report["label_errors"].items()})
 
 
 def timing(folder: Path) -> Contents:
@@ -103,10 +130,14 @@ def timing(folder: Path) -> Contents:
 
 def verdict(folder: Path) -> Contents:
     report = read_json(folder / "verdict.json")
-    failed = sum(not rule["passed"] for rule in report["rules"])
+    broken = [rule["severity"] for rule in report["rules"] if not rule["passed"]]
     return Contents(
-        metrics=[Point("gate/rules", len(report["rules"])), Point("gate/failed_rules", failed)],
-        files={"verdict/verdict.json": folder / "verdict.json"},
+        metrics=[
+            Point("gate/rules", len(report["rules"])),
+            Point("gate/failed_rules", broken.count("error")),
+            Point("gate/warnings", broken.count("warn")),
+        ],
+        files=_files("verdict", folder),
     )
 
 
@@ -115,14 +146,19 @@ def canary(folder: Path) -> Contents:
     return Contents(files={"canary/canary.json": folder / "canary.json"})
 
 
-def _score(prefix: str, score: Mapping[str, Any]) -> Iterator[Point]:
-    for name, metric in score["metrics"].items():
-        yield Point(f"{prefix}/{name}", metric["value"])
-        yield from _points(f"{prefix}/{name}", {"low": metric["low"], "high": metric["high"]})
-    for average, figures in score["averages"].items():
-        yield from _points(f"{prefix}/{average}", figures)
-    for label, name in zip(score["per_label"], _metric_names(score["per_label"]), strict=True):
-        yield from _points(f"{prefix}/label/{name}", score["per_label"][label])
+def _files(prefix: str, folder: Path) -> dict[str, Path]:
+    """The reports in a folder, without tables of rows."""
+    return {f"{prefix}/{file.name}": file for file in sorted(folder.iterdir()) if file.suffix in REPORTS}
+
+
+def _interval(name: str, found: Mapping[str, Any]) -> list[Point]:
+    """The value and the ends of its interval; of one that is not defined, nothing."""
+    value = [] if found["value"] is None else [Point(name, float(found["value"]))]
+    return value + _points(name, {"low": found["low"], "high": found["high"]})
+
+
+def _values(prefix: str, estimates: Mapping[str, Any]) -> list[Point]:
+    return _points(prefix, {name: found["value"] for name, found in estimates.items()})
 
 
 def _points(prefix: str, figures: Mapping[str, Any], step: int = 0) -> list[Point]:
@@ -134,15 +170,15 @@ def _points(prefix: str, figures: Mapping[str, Any], step: int = 0) -> list[Poin
     ]
 
 
-def _metric_names(labels: Mapping[str, Any]) -> list[str]:
-    """A label as MLflow allows it in a metric's name, each another one."""
-    names: list[str] = []
-    for label in labels:
-        name = re.sub(r"[^\w\- ]", "_", label)[:100] or "_"
-        while name in names:
-            name += "_"
-        names.append(name)
-    return names
+def _named(names: Iterable[str], values: Iterable[T]) -> Iterator[tuple[str, T]]:
+    """Values by their names as MLflow allows these in the name of a metric, each another one."""
+    taken: set[str] = set()
+    for name, value in zip(names, values, strict=True):
+        allowed = re.sub(r"[^\w\- ]", "_", name)[:100] or "_"
+        while allowed in taken:
+            allowed += "_"
+        taken.add(allowed)
+        yield allowed, value
 
 
 def _flattened(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:

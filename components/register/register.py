@@ -16,6 +16,7 @@ from components.base.workspace import home
 from serving import bundle as bundles
 
 VERDICT_FILE = "verdict.json"
+TAGGED = ("accuracy", "macro_f1", "micro_f1")
 
 
 class Outputs(NamedTuple):
@@ -99,8 +100,8 @@ def _keep(run: RunStep, run_id: str, checkpoint: Path, held: Mapping[str, str]) 
 
 
 def _scores(evaluation: Mapping[str, Any]) -> dict[str, str]:
-    champion = evaluation["champion"]
-    values = {name: score["value"] for name, score in evaluation["bundle"]["metrics"].items()}
+    champion, metrics = evaluation["champion"], evaluation["bundle"]["metrics"]
+    values = {name: metrics[name]["value"] for name in TAGGED if name in metrics}
     return {
         "textgate.compared_with": champion["version"] if champion else "",
         **{f"textgate.test.{name}": f"{value:.4f}" for name, value in values.items() if value is not None},

@@ -15,6 +15,7 @@ COMMANDS = {
     "config": "check a config file",
     "data": "import, version and check the data",
     "demo": "run everything once on the default data, serve the model and ask it",
+    "gate": "explain a verdict, or run the rules alone",
     "init": "write a config for files of labelled texts",
     "predict": "ask the running server about texts",
     "promote": "canary, promote and deploy a registered version",

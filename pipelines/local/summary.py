@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components.base.metric_names import words
 from components.base.settings import Settings
 from pipelines.local.folder import Run
+from pipelines.verdict_screen import rules_table
 
 OUTCOMES = {
     "registered": "[green]passed[/] and registered",
@@ -21,7 +23,6 @@ OUTCOMES = {
     "unchanged": "[cyan]nothing changed; nothing registered[/]",
 }
 OVERRIDDEN = "[yellow]refused by the gate, overridden[/] and registered"
-METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1", "micro_f1": "micro F1"}
 
 
 def show(run: Run, settings: Settings, answers: Table | None = None, options: str = "", again: str = "") -> None:
@@ -41,7 +42,7 @@ def show(run: Run, settings: Settings, answers: Table | None = None, options: st
     if training := run.report("finetune", "checkpoint", "training.json"):
         console.print(_beside_floor(training))
     if verdict:
-        console.print(_rules(verdict))
+        console.print(rules_table(verdict))
     for failure in (run.report("validate", "report", "validation.json") or {}).get("failures", []):
         console.print(f"  [red]✗[/] {escape(failure)}")
     canary = run.report("canary", "report", "canary.json") or {"checks": []}
@@ -58,7 +59,8 @@ def show(run: Run, settings: Settings, answers: Table | None = None, options: st
     for name, place in _places(run):
         console.print(f"[bold]{name}[/] {escape(place)}", soft_wrap=True)
     console.print("[bold]next[/]")
-    for line in next_commands(run, settings, held.get("challenger", ""), options, again):
+    advice = verdict["next"] if verdict else []
+    for line in [*advice, *next_commands(run, settings, held.get("challenger", ""), options, again)]:
         console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
@@ -78,16 +80,24 @@ def _step(run: Run, name: str, overridden: bool) -> str:
 
 def _metrics(run: Run, evaluation: dict[str, Any]) -> Table:
     table = Table(title=f"{evaluation['rows']} test rows", title_justify="left", box=None, pad_edge=False)
-    metrics = [METRICS[name] for name in evaluation["bundle"]["metrics"]]
-    for heading in ("", *metrics, "size"):
+    metrics = list(dict.fromkeys(["accuracy", "macro_f1", evaluation["main"]]))
+    for heading in ("", *map(words, metrics), "size"):
         table.add_column(heading, justify="left" if not heading else "right")
     quantization = run.report("quantize", "report", "quantization.json") or {"candidates": {}, "chosen": ""}
     sizes = {name: figures["bytes"] for name, figures in quantization["candidates"].items()}
     chosen = quantization["chosen"]
-    table.add_row(f"served bundle ({chosen})", *_scores(evaluation["bundle"]), _size(sizes.get(chosen)))
-    table.add_row("its float parent", *_scores(evaluation["float"]), _size(sizes.get("float32")))
-    if champion := evaluation["champion"]:
-        table.add_row(f"champion version {champion['version']}", *_scores(champion), "")
+    champion = evaluation["champion"] or {}
+    for name, model, size in (
+        (f"served bundle ({chosen})", evaluation["bundle"], sizes.get(chosen)),
+        ("its float parent", evaluation["float"], sizes.get("float32")),
+        ("linear model", evaluation["linear"], None),
+        (f"champion version {champion.get('version')}", champion, None),
+    ):
+        if model and "metrics" in model:
+            table.add_row(name, *(_estimate(model["metrics"][metric]) for metric in metrics), _size(size))
+    if "problem" in champion:
+        said = f"champion version {champion['version']} was not compared with: {champion['problem']}"
+        table.caption, table.caption_justify = escape(said), "left"
     return table
 
 
@@ -99,25 +109,15 @@ def _beside_floor(training: dict[str, Any]) -> str:
     return f"[bold]on validation[/] {found}"
 
 
-def _scores(part: dict[str, Any]) -> list[str]:
-    return [f"{m['value']:.4f} [{m['low']:.3f}, {m['high']:.3f}]" for m in part["metrics"].values()]
+def _estimate(found: dict[str, Any]) -> str:
+    if found["value"] is None:
+        return "not defined"
+    ends = "" if found["low"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
+    return escape(f"{found['value']:.4f}{ends}") + (" [yellow]?[/]" if found["unreliable"] else "")
 
 
 def _size(size: int | None) -> str:
     return f"{size / 1e6:.1f} MB" if size else ""
-
-
-def _rules(verdict: dict[str, Any]) -> Table:
-    table = Table(title="gate", title_justify="left", box=None, pad_edge=False)
-    for heading in ("", "rule", "observed", "limit"):
-        table.add_column(heading)
-    for rule in verdict["rules"]:
-        observed = rule["observed"]
-        mark = "[green]✓[/]" if rule["passed"] else "[red]✗[/]"
-        shown = f"{observed:.4f}" if isinstance(observed, float) else observed
-        table.add_row(mark, escape(rule["rule"]), shown, rule["limit"])
-    table.caption, table.caption_justify = escape(verdict["summary"]), "left"
-    return table
 
 
 def _aliases(settings: Settings) -> dict[str, str]:
@@ -129,8 +129,9 @@ def _aliases(settings: Settings) -> dict[str, str]:
 def _places(run: Run) -> list[tuple[str, str]]:
     from components.base.mlflow_client import shown_uri
 
-    docs = run.artifact("validate", "report")
+    docs, evaluation = run.artifact("validate", "report"), run.artifact("evaluate", "evaluation")
     return [
+        *([("evaluation", str(evaluation / "report.html"))] if evaluation else []),
         *([("Data Docs", str(docs / "data_docs" / "index.html"))] if docs else []),
         ("MLflow", f"{shown_uri()}, the run with the tag textgate.job_id {run.job_id}"),
         ("artifacts", str(run.folder / "tasks")),

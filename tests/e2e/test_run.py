@@ -71,7 +71,10 @@ def test_crashed_run_is_taken_up_without_training_again(story: Story) -> None:
     assert [states[step] for step in ("fetch", "validate", "tokenize", "finetune")] == ["reused"] * 4
     assert states["quantize"] == "done"
     assert run["outcome"] in {"registered", "refused-by-gate"}
-    assert "better than the champion" in run["out"]
+    (verdict,) = Path(run["folder"]).glob("tasks/*/gate/verdict/verdict.json")
+    compared = {rule["rule"]: rule for rule in json.loads(verdict.read_text())["rules"]}
+    assert "against champion version 1" in compared["champion"]["why"]
+    assert compared["champion"]["observed"] is not None
     champion = "2" if run["outcome"] == "registered" else "1"
     assert story.log()[-1]["version"] == champion
     assert story.pinned()["version"] == champion

@@ -64,6 +64,12 @@ def test_arguments_are_what_the_pipeline_declares(settings: Settings, compiled: 
     assert json.loads(arguments["lineage"])["run_name"] == "a-run"
 
 
+def test_evaluation_is_shown_on_the_page_of_its_step(compiled: Path) -> None:
+    outputs = read_spec(compiled).components["comp-evaluate"].output_definitions.artifacts
+    shown = {name: outputs[name].artifact_type.schema_title for name in ("page", "metrics", "confusion")}
+    assert shown == {"page": "system.HTML", "metrics": "system.Metrics", "confusion": "system.ClassificationMetrics"}
+
+
 def test_modes_decide_where_the_pipeline_ends(settings: Settings, compiled: Path, tmp_path: Path) -> None:
     assert {"canary", "promote", "deploy"} < step_names(read_spec(compiled))
     for promote, deploy, last in (("auto", "manual", {"canary", "promote"}), ("manual", "manual", set())):

@@ -25,6 +25,7 @@ from components.base.settings.gate import GateSettings as GateSettings
 from components.base.settings.gate import Override as Override
 from components.base.settings.load import from_json as from_json
 from components.base.settings.load import load as load
+from components.base.settings.load import load_rules as load_rules
 from components.base.settings.load import read_suite as read_suite
 from components.base.settings.model import ModelSettings as ModelSettings
 from components.base.settings.release import CanarySettings as CanarySettings

@@ -6,7 +6,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
-from components.base.metric_names import COMPARED, LABEL_METRICS, MEASURES, METRICS, TASK_METRICS, is_measured
+from components.base.metric_names import (
+    COMPARED,
+    LABEL_METRICS,
+    MEASURES,
+    METRICS,
+    NUMBERS,
+    SLICE_METRICS,
+    TASK_METRICS,
+    is_measured,
+)
 from components.base.settings.data import Task
 from components.base.settings.section import Fraction, Section, Text
 from components.base.settings.validation import Severity
@@ -17,6 +26,7 @@ MAIN: dict[Task, str] = {
     "multi-label": "micro_f1",
     "token-tags": "micro_f1",
 }
+LIMITS, TEST = {"at_least", "at_most"}, {"against", "test", "margin"}
 
 
 class GateRule(Section):
@@ -26,7 +36,9 @@ class GateRule(Section):
     `label` and `slice` name the part of the rows that is meant; `*` is each of them. `against` names the other model
     (`champion`; `float`, which the bundle was made from; `linear`), and `test` what has to be shown of the paired
     difference: `superior`, its lower bound is above 0; `non_inferior`, that is above minus `margin`; `not_worse`, its
-    upper bound is not below minus `margin`, so that only a loss that is beyond chance breaks it.
+    upper bound is not below minus `margin`, so that only a loss that is beyond chance breaks it. Parts of the rows are
+    compared with the champion only. `behaviour/NAME` is the share of failures of that behaviour test, `behaviour/*` of
+    each.
     """
 
     metric: str
@@ -51,6 +63,11 @@ class GateRule(Section):
             raise ValueError("a rule is for a label or for a slice, not for both")
         if self.margin and self.test not in ("non_inferior", "not_worse"):
             raise ValueError("margin goes with the tests non_inferior and not_worse")
+        if (self.label or self.slice) and self.against in ("float", "linear"):
+            raise ValueError("labels and slices are compared with the champion only")
+        if self.by == "interval" and (self.test or self.metric in NUMBERS):
+            what = f"{self.metric} is one number" if not self.test else "a test looks at the interval by itself"
+            raise ValueError(f"by: interval is for limits of what has an interval; {what}")
         return self
 
     @model_validator(mode="after")
@@ -59,22 +76,20 @@ class GateRule(Section):
         if self.label:
             known = ["recall"] if self.test else list(LABEL_METRICS)
         elif self.slice:
-            known = ["accuracy", "macro_f1", "micro_f1"]
-        ranked = not (self.test or self.label or self.slice) and is_measured(self.metric)
-        if self.metric not in known and not ranked and not self._behaves():
-            raise ValueError(f"metric {self.metric} is not known for such a rule; known are {', '.join(known)}")
+            known = list(SLICE_METRICS)
+        whole = not (self.test or self.label or self.slice)
+        named = whole and (is_measured(self.metric) or self.metric.removeprefix("behaviour/") not in ("", self.metric))
+        if self.metric not in known and not named:
+            more = ", top_3_accuracy (and other numbers), behaviour/NAME" if whole else ""
+            raise ValueError(f"metric {self.metric} is not known for such a rule; known are {', '.join(known)}{more}")
         return self
-
-    def _behaves(self) -> bool:
-        """behaviour/NAME is the share of failures of that behaviour test, behaviour/* of each."""
-        return self.metric.startswith("behaviour/") and not (self.test or self.label or self.slice)
 
 
 class GateSettings(Section):
     """`rules` by name. `unusable_champion`: where the champion cannot be loaded or compared with, the rules against it
     refuse, or warn."""
 
-    rules: dict[str, GateRule] = {}
+    rules: dict[Text, GateRule] = {}
     unusable_champion: Literal["refuse", "warn"] = "refuse"
 
 
@@ -114,8 +129,14 @@ def default_rules(task: Task) -> dict[str, dict[str, Any]]:
 
 def with_default_rules(gate: dict[str, Any], task: Task) -> dict[str, Any]:
     """The section as a config holds it, with the default rules that it does not replace; what it says of one by name
-    changes that part of it."""
+    changes that part of it, and a limit in place of another, or of a test, takes that one's place."""
     given, rules = gate.get("rules") or {}, dict[str, Any](default_rules(task))
-    for name, rule in given.items():
-        rules[name] = {**rules.get(name, {}), **rule} if isinstance(rule, dict) else rule
+    if not isinstance(given, dict):
+        return gate
+    for name, said in given.items():
+        rule = said
+        if isinstance(rule, dict):
+            replaced = LIMITS | TEST if LIMITS & rule.keys() else LIMITS if TEST & rule.keys() else set()
+            rule = {**{key: value for key, value in rules.get(name, {}).items() if key not in replaced}, **rule}
+        rules[name] = rule
     return {**gate, "rules": rules}

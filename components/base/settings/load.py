@@ -10,7 +10,9 @@ import yaml
 from pydantic import ValidationError
 
 from components.base.errors import TextgateError
+from components.base.settings.data import Task
 from components.base.settings.faults import explain
+from components.base.settings.gate import GateSettings, with_default_rules
 from components.base.settings.section import Section
 from components.base.settings.settings import Settings
 from components.base.settings.validation import SuiteExpectation
@@ -32,14 +34,7 @@ def load(path: Path, overrides: list[str] | None = None) -> Settings:
     Relative paths in the file are made absolute against its folder. Raises TextgateError naming the file, the key's
     path, the value and what is allowed.
     """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise TextgateError(f"the config file {path} does not exist; name yours by --config") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise TextgateError(f"the config file {path} cannot be read: {error}") from None
-    if not isinstance(raw, dict):
-        raise TextgateError(f"the config file {path} must hold keys and values at its top level")
+    raw = _read(path, "config file", "--config")
     for override in overrides or []:
         _override(raw, override)
     try:
@@ -47,6 +42,21 @@ def load(path: Path, overrides: list[str] | None = None) -> Settings:
     except ValidationError as error:
         raise TextgateError(explain(error, str(path), Settings)) from None
     return _anchored(settings, path.resolve().parent)
+
+
+def load_rules(path: Path, task: Task) -> GateSettings:
+    """The section gate of a config file, or a file that holds the keys of that section alone; the default rules of the
+    task hold where it says nothing else.
+
+    Raises TextgateError as load does.
+    """
+    raw = _read(path, "file of rules", "--rules")
+    if {"name", "data", "gate"} & raw.keys():
+        return load(path).gate
+    try:
+        return GateSettings.model_validate(with_default_rules(raw, task))
+    except ValidationError as error:
+        raise TextgateError(explain(error, str(path), GateSettings)) from None
 
 
 def read_suite(settings: Settings) -> list[SuiteExpectation]:
@@ -71,6 +81,18 @@ def read_suite(settings: Settings) -> list[SuiteExpectation]:
             f"the suite {path} (validation.suite) is not a Great Expectations suite in JSON: an object whose"
             ' "expectations" is a list of {"type", "kwargs", "meta"}'
         ) from None
+
+
+def _read(path: Path, what: str, option: str) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TextgateError(f"the {what} {path} does not exist; name yours by {option}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise TextgateError(f"the {what} {path} cannot be read: {error}") from None
+    if not isinstance(raw, dict):
+        raise TextgateError(f"the {what} {path} must hold keys and values at its top level")
+    return raw
 
 
 def _override(raw: dict[str, Any], override: str) -> None:

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from components.base.metric_names import METRICS, TASK_METRICS
 from components.base.settings.data import ROLES, DataSettings
 from components.base.settings.evaluation import EvaluationSettings
-from components.base.settings.gate import GateSettings, with_default_rules
+from components.base.settings.gate import GateRule, GateSettings, with_default_rules
 from components.base.settings.model import ModelSettings
 from components.base.settings.release import (
     CanarySettings,
@@ -47,20 +47,32 @@ class Settings(Section):
         data = given.get("data") if isinstance(given, dict) else None
         task = data.get("task", "single-label") if isinstance(data, dict) else getattr(data, "task", None)
         gate = given.get("gate") or {} if isinstance(given, dict) else None
-        if task in ROLES and isinstance(gate, dict) and isinstance(gate.get("rules") or {}, dict):
+        if task in ROLES and isinstance(gate, dict):
             return {**given, "gate": with_default_rules(gate, task)}
         return given
 
     @model_validator(mode="after")
-    def gate_asks_for_what_the_task_has(self) -> Self:
-        known = TASK_METRICS[self.data.task]
+    def gate_asks_for_what_there_is(self) -> Self:
         for name, rule in self.gate.rules.items():
-            if rule.metric in METRICS and rule.metric not in known:
-                raise ValueError(
-                    f"gate.rules.{name}: the metric {rule.metric} is not for the task {self.data.task}, which has"
-                    f" {', '.join(known)}"
-                )
+            if rule.severity != "off" and (fault := self._unanswerable(rule)):
+                raise ValueError(f"gate.rules.{name}: {fault}")
         return self
+
+    def _unanswerable(self, rule: GateRule) -> str:
+        """Why nothing can be known of what the rule asks for; empty where something can."""
+        metric, known, options = rule.metric, TASK_METRICS[self.data.task], self.evaluation
+        top = metric.removeprefix("top_").removesuffix("_accuracy")
+        if (metric in METRICS and metric not in known) or (top.isdigit() and "roc_auc" not in known):
+            return f"the metric {metric} is not for the task {self.data.task}, which has {', '.join(known)}"
+        if top.isdigit() and int(top) not in options.top_k:
+            return f"{metric} needs {top} among evaluation.top_k ({', '.join(map(str, options.top_k))})"
+        if metric.startswith("behaviour/") and not options.behaviour:
+            return f"{metric} needs evaluation.behaviour, the file of the behaviour tests"
+        if metric.startswith("out_of_scope_") and not options.out_of_scope:
+            return f"{metric} needs evaluation.out_of_scope, the label of such texts"
+        if self.data.task != "token-tags" and rule.label not in ("", "*", *self.data.labels):
+            return f"the label {rule.label} is not among data.labels"
+        return ""
 
     @property
     def evaluation_options(self) -> EvaluationSettings:

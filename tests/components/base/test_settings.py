@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from components.base.errors import TextgateError
-from components.base.settings import load, read_suite, step_sections
+from components.base.settings import Settings, load, read_suite, step_sections
 
 CONFIG: dict[str, Any] = {
     "name": "tiny",
@@ -38,9 +38,10 @@ def test_the_default_config_is_valid() -> None:
         ({"training": {"bucket_lengths": [16]}}, ["max_length 64", "16"]),
         ({"quantization": {"candidates": ["int8"]}}, ["quantization", "float32"]),
         ({"quantization": {"candidates": ["int4", "float32"]}}, ["quantization.candidates.0", "'int8'", "'int4'"]),
-        ({"gate": {"metric": "f1"}}, ["gate.metric", "'macro_f1' or 'micro_f1'", "'f1'"]),
-        ({"gate": {"metric": "micro_f1"}}, ["not for the task single-label", "use accuracy"]),
-        ({"gate": {"min_micro_f1": 0.5}}, ["gate.min_micro_f1", "use accuracy and min_accuracy"]),
+        ({"gate": {"min_accuracy": 0.5}}, ["gate.min_accuracy: unknown key", "rules, unusable_champion"]),
+        ({"gate": {"unusable_champion": "ignore"}}, ["gate.unusable_champion", "'refuse' or 'warn'", "'ignore'"]),
+        ({"gate": {"rules": ["accuracy"]}}, ["gate.rules", "dictionary"]),
+        ({"gate": {"rules": {"": {"metric": "accuracy", "at_least": 0.5}}}}, ["gate.rules", "at least 1 character"]),
         ({"deploy": {"mode": "auto"}}, ["deploy.mode auto needs promote.mode auto"]),
         (
             {"base_model": {"reference": "a", "warm_start": "champion"}, "promote": {"keep_checkpoint": False}},
@@ -75,11 +76,94 @@ def test_what_is_wrong_is_refused_with_key_value_and_what_is_allowed(
     assert all(part in str(refused.value) for part in ["config.yaml", *said]), str(refused.value)
 
 
-@pytest.mark.parametrize("task", ["multi-label", "token-tags"])
-def test_micro_f1_is_for_several_labels_and_tags(tmp_path: Path, task: str) -> None:
-    data = {"labels": ["a", "b"], "task": task}
-    gate = load(write(tmp_path, data=data, gate={"metric": "micro_f1", "min_micro_f1": 0.4})).gate
-    assert (gate.metric, gate.min_micro_f1) == ("micro_f1", 0.4)
+AGAINST = {"against": "champion", "test": "superior"}
+FLOOR = {"at_least": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"metric": "f1", **FLOOR}, "metric f1 is not known for such a rule; known are accuracy,"),
+        ({"metric": "top_x_accuracy", **FLOOR}, "metric top_x_accuracy is not known"),
+        ({"metric": "behaviour/", **FLOOR}, "metric behaviour/ is not known"),
+        ({"metric": "accuracy", "label": "a", **FLOOR}, "known are precision, recall, f1"),
+        ({"metric": "matthews", "slice": "x", **FLOOR}, "known are accuracy, macro_f1, micro_f1"),
+        ({"metric": "p95_ms", **AGAINST}, "metric p95_ms is not known"),
+        ({"metric": "precision", "label": "a", **AGAINST}, "known are recall"),
+        ({"metric": "behaviour/x", "slice": "x", **FLOOR}, "metric behaviour/x is not known"),
+        ({"metric": "accuracy"}, "one of at_least, at_most, and against with test"),
+        ({"metric": "accuracy", "at_least": 0.5, "at_most": 0.6}, "one of at_least, at_most"),
+        ({"metric": "accuracy", **FLOOR, **AGAINST}, "one of at_least, at_most"),
+        ({"metric": "accuracy", "against": "champion"}, "against and test go together"),
+        ({"metric": "accuracy", "test": "superior"}, "against and test go together"),
+        ({"metric": "recall", "label": "a", "slice": "x", **FLOOR}, "for a label or for a slice, not for both"),
+        ({"metric": "accuracy", "margin": 0.1, **AGAINST}, "margin goes with the tests"),
+        ({"metric": "accuracy", "slice": "*", "against": "float", "test": "not_worse"}, "with the champion only"),
+        ({"metric": "size_mb", "at_most": 5, "by": "interval"}, "size_mb is one number"),
+        ({"metric": "accuracy", "by": "interval", **AGAINST}, "a test looks at the interval by itself"),
+        ({"metric": "hamming_loss", "at_most": 0.5}, "hamming_loss is not for the task single-label"),
+        ({"metric": "top_7_accuracy", **FLOOR}, "needs 7 among evaluation.top_k (3, 5)"),
+        ({"metric": "behaviour/typos", "at_most": 0.5}, "needs evaluation.behaviour"),
+        ({"metric": "out_of_scope_auc", **FLOOR}, "needs evaluation.out_of_scope"),
+        ({"metric": "recall", "label": "z", **FLOOR}, "the label z is not among data.labels"),
+        ({"metric": "accuracy", "severity": "fatal", **FLOOR}, "'error', 'warn' or 'off'"),
+    ],
+)
+def test_a_rule_that_nothing_can_answer_is_refused_by_name(tmp_path: Path, rule: dict[str, Any], said: str) -> None:
+    with pytest.raises(TextgateError) as refused:
+        load(write(tmp_path, gate={"rules": {"mine": rule}}))
+    assert said in str(refused.value) and "gate.rules.mine" in str(refused.value), str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"),
+    [("single-label", "accuracy"), ("text-pair", "accuracy"), ("multi-label", "micro_f1"), ("token-tags", "micro_f1")],
+)
+def test_every_task_has_rules_of_its_own(tmp_path: Path, task: str, metric: str) -> None:
+    gate = load(write(tmp_path, data={"labels": ["a", "b"], "task": task})).gate
+    assert gate.rules["champion"].model_dump(exclude_defaults=True) == {"metric": metric, **AGAINST}
+    assert gate.rules[metric].at_least and gate.rules["champion_slices"].metric == metric
+    assert load(write(tmp_path, data={"labels": ["a", "b"], "task": task}, gate=None)).gate == gate
+
+
+def test_a_rule_changes_the_default_one_of_its_name_in_part(tmp_path: Path) -> None:
+    given = {
+        "accuracy": {"at_least": 0.7},
+        "latency": {"metric": "size_mb", "at_most": 30},
+        "champion": {"test": "non_inferior", "margin": 0.01},
+        "champion_slices": {"severity": "off"},
+        "macro_f1": {"against": "champion", "test": "superior"},
+        "linear": {"at_least": 0.6},
+        "mine": {"metric": "recall", "label": "*", "at_least": 0.2, "severity": "warn"},
+    }
+    rules = load(write(tmp_path, gate={"rules": given})).gate.rules
+    found = {name: rules[name].model_dump(exclude_defaults=True) for name in given}
+    assert found == {
+        "accuracy": {"metric": "accuracy", "at_least": 0.7},
+        "latency": {"metric": "size_mb", "at_most": 30},
+        "champion": {"metric": "accuracy", "against": "champion", "test": "non_inferior", "margin": 0.01},
+        "champion_slices": {
+            "metric": "accuracy",
+            "slice": "*",
+            "against": "champion",
+            "test": "not_worse",
+            "severity": "off",
+        },
+        "macro_f1": {"metric": "macro_f1", "against": "champion", "test": "superior"},
+        "linear": {"metric": "accuracy", "at_least": 0.6, "severity": "warn"},
+        "mine": given["mine"],
+    }
+    assert rules["agreement"].at_least == 0.95
+
+
+def test_settings_that_are_written_and_read_again_are_the_same(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, gate={"rules": {"accuracy": {"at_least": 0.7}, "linear": {"severity": "off"}}}))
+    assert Settings.model_validate(settings.model_dump()) == settings
+
+
+def test_what_is_off_may_ask_for_anything(tmp_path: Path) -> None:
+    rule = {"metric": "out_of_scope_auc", "at_least": 0.5, "severity": "off"}
+    assert load(write(tmp_path, gate={"rules": {"mine": rule}})).gate.rules["mine"].severity == "off"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"- a list", b"a: [", b""])
@@ -112,9 +196,9 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 
 def test_a_changed_gate_rule_changes_the_gates_section_alone(tmp_path: Path) -> None:
     before = step_sections(load(write(tmp_path)), [], {})
-    after = step_sections(load(write(tmp_path, gate={"min_accuracy": 0.7})), [], {})
+    after = step_sections(load(write(tmp_path, gate={"rules": {"accuracy": {"at_least": 0.7}}})), [], {})
     assert [step for step in before if before[step] != after[step]] == ["gate"]
-    assert json.loads(after["gate"])["min_accuracy"] == 0.7
+    assert json.loads(after["gate"])["rules"]["accuracy"]["at_least"] == 0.7
 
 
 def test_a_pair_or_tags_cannot_be_cut_in_the_middle(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from components.base.mlflow_client import connect
 from components.base.settings import RunStep
 from components.record.component import record as component
 from components.record.record import READERS, record
+from tests.evaluations import estimate, make_evaluation
 
 RUN = RunStep(name="tiny")
 MD5 = "0123456789abcdef0123456789abcdef.dir"
@@ -101,14 +102,25 @@ def test_a_registered_run_shows_every_report(folders: Folders) -> None:
     assert run.data.params["versions.mlflow"]
     expected_metrics = {
         "test/accuracy": 0.7,
-        "test/accuracy/low": 0.6,
+        "test/accuracy/low": 0.602,
         "test/macro_f1": 0.65,
         "test/label/negative/f1": 0.7,
-        "test/weighted/recall": 0.7,
+        "test/label/positive/support": 30,
         "test/agreement_with_float": 0.98,
         "float/accuracy": 0.72,
+        "linear/macro_f1": 0.6,
         "champion/accuracy": 0.6,
-        "against_champion/macro_f1/difference": 0.1,
+        "against_champion/macro_f1": 0.1,
+        "against_champion/accuracy/low": 0.051,
+        "slice/long/accuracy": 0.6,
+        "slice/channel_mail/rows": 0,
+        "calibration/temperature": 1.25,
+        "abstain/below": 0.6,
+        "abstain/coverage": 0.78,
+        "out_of_scope/rows": 30,
+        "out_of_scope/recall": 0.8,
+        "behaviour/typos": 0.05,
+        "label_errors/train": 0.02,
         "timing/p50_ms": 4.5,
         "data/train/rows": 30,
         "tokens/train/mean_tokens": 9.5,
@@ -117,8 +129,9 @@ def test_a_registered_run_shows_every_report(folders: Folders) -> None:
         "cost/samples_per_second": 60.0,
         "quantization/int8/within_limits": 1,
         "gate/failed_rules": 0,
+        "gate/warnings": 1,
     }
-    assert {name: pytest.approx(run.data.metrics[name]) for name in expected_metrics} == expected_metrics
+    assert {name: pytest.approx(run.data.metrics[name], abs=1e-4) for name in expected_metrics} == expected_metrics
     assert run.data.tags["textgate.outcome"] == "registered"
     assert run.data.tags["textgate.summary"] == "all rules hold"
 
@@ -141,6 +154,7 @@ def test_files_and_dataset_are_there(folders: Folders) -> None:
         "quantization/quantization.json",
         "evaluation/evaluation.json",
         "evaluation/confusion.png",
+        "evaluation/report.html",
         "evaluation/timing.json",
         "verdict/verdict.json",
         "canary/canary.json",
@@ -181,9 +195,12 @@ def test_a_refusal_by_the_canary_says_what_it_asked(folders: Folders) -> None:
 def test_a_refusal_by_the_gate_says_which_rule(folders: Folders, report_writers: SimpleNamespace) -> None:
     assert folders["verdict"]
     report_writers.verdict(folders["verdict"], passed=False)
+    (folders["verdict"] / "verdict.html").write_text("<p>refused</p>")
     assert record(RUN, "job-1", "refused-by-gate", {**folders, "canary": None}) == "refused-by-gate"
     assert filled().data.tags["textgate.summary"] == "accuracy 0.7 is below 0.8"
-    assert filled().data.metrics["gate/failed_rules"] == 1
+    metrics = filled().data.metrics
+    assert (metrics["gate/rules"], metrics["gate/failed_rules"], metrics["gate/warnings"]) == (2, 1, 1)
+    assert "verdict/verdict.html" in artifacts()
 
 
 def test_the_same_bundle_again_is_unchanged(folders: Folders) -> None:
@@ -194,15 +211,33 @@ def test_the_same_bundle_again_is_unchanged(folders: Folders) -> None:
     assert filled().data.tags["textgate.outcome"] == "unchanged"
 
 
-def test_labels_that_mlflow_would_refuse_get_names_of_their_own(folders: Folders) -> None:
+def test_names_that_mlflow_would_refuse_are_changed(folders: Folders) -> None:
     assert folders["evaluation"]
-    report = read_json(folders["evaluation"] / "evaluation.json")
-    (figures, *_) = report["bundle"]["per_label"].values()
-    report["bundle"]["per_label"] = dict.fromkeys(["a/b", "a%b", "..", "größe", "x" * 300], figures)
+    names, allowed = ["a/b", "a%b", "..", "größe", "x" * 300], {"a_b", "a_b_", "__", "größe", "x" * 100}
+    (part, *_), (test, *_) = make_evaluation()["slices"], make_evaluation()["behaviour"]
+    slices, tests = ([{**one, "name": name} for name in names] for one in (part, test))
+    report = make_evaluation(labels=names, slices=slices, behaviour=tests)
     write_json(folders["evaluation"] / "evaluation.json", report)
     record(RUN, "job-1", "registered", folders)
-    names = {name.split("/")[2] for name in filled().data.metrics if name.startswith("test/label/")}
-    assert names == {"a_b", "a_b_", "__", "größe", "x" * 100}
+    for prefix in ("test/label/", "slice/", "behaviour/"):
+        found = [name.removeprefix(prefix) for name in filled().data.metrics if name.startswith(prefix)]
+        assert {name.split("/")[0] for name in found} == allowed
+
+
+def test_what_is_not_defined_is_left_out(folders: Folders) -> None:
+    assert folders["evaluation"]
+    unusable = {"version": "7", "digest": "f" * 64, "problem": "its files are gone"}
+    nothing = {"linear": None, "calibration": None, "abstain": None, "out_of_scope": None}
+    report = make_evaluation(champion=unusable, **nothing)
+    report["bundle"]["metrics"]["roc_auc"] = estimate(None, why="one label only")
+    write_json(folders["evaluation"] / "evaluation.json", report)
+    record(RUN, "job-1", "registered", folders)
+    metrics = filled().data.metrics
+    assert filled().data.params["champion.version"] == "7"
+    assert metrics["test/accuracy"] == pytest.approx(0.7)
+    absent = ("test/roc_auc", "slice/channel_mail/a", "behaviour/names", "label_errors/test", "linear", "champion/")
+    absent += ("against_champion", "calibration", "abstain", "out_of_scope")
+    assert [name for name in metrics if name.startswith(absent)] == []
 
 
 def test_a_report_that_is_missing_writes_nothing(folders: Folders) -> None:

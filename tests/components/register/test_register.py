@@ -19,6 +19,7 @@ from components.register.component import register as component
 from components.register.register import register
 from components.resolve.resolve import resolve
 from serving import bundle as bundles
+from tests.evaluations import estimate
 from tests.mlflow_store import DATA_MD5
 
 RUN = RunStep(name="tiny")
@@ -44,7 +45,10 @@ def test_a_version_carries_its_evidence(workspace: Path, register_version: Regis
         "textgate.compared_with": "7",
         "textgate.test.accuracy": "0.7000",
     }
-    assert registry.version_tags("tiny", version).items() >= expected.items()
+    tags = registry.version_tags("tiny", version)
+    assert tags.items() >= expected.items()
+    scores = {tag for tag in tags if tag.startswith("textgate.test.")}
+    assert scores == {f"textgate.test.{name}" for name in ("accuracy", "macro_f1", "micro_f1")}
     assert digest == expected["textgate.bundle_digest"]
     assert registry.aliases("tiny") == {"challenger": version}
     assert tracking.read_file(run_id, "verdict/verdict.json") == verdict
@@ -110,6 +114,17 @@ def test_the_evaluation_of_another_bundle_is_refused(
     write_json(folder / "evaluation" / "evaluation.json", report)
     with pytest.raises(TextgateError, match="the evaluation is of the bundle 000000000000, not of"):
         register(RUN, "job-1", *parts(folder), {})
+
+
+def test_a_score_that_is_not_defined_is_no_tag(workspace: Path, register_version: Register, tmp_path: Path) -> None:
+    register_version("job-1")
+    folder = tmp_path / "job-1"
+    report = read_json(folder / "evaluation" / "evaluation.json")
+    report["bundle"]["metrics"]["macro_f1"] = estimate(None, why="no label has test rows")
+    write_json(folder / "evaluation" / "evaluation.json", report)
+    tracking.open_run("other", "job-1", {"textgate.data_md5": DATA_MD5})
+    tags = registry.version_tags("other", register(RunStep(name="other"), "job-1", *parts(folder), {}).version)
+    assert "textgate.test.accuracy" in tags and "textgate.test.macro_f1" not in tags
 
 
 def test_a_version_keeps_the_checkpoint_that_its_bundle_was_made_from(

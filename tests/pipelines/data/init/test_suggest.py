@@ -56,6 +56,10 @@ def test_delimited_files(name: str, table: Table, texts: Texts) -> None:
     settings = made(path)
     assert settings.data.task == "single-label" and settings.data.labels == ["maybe", "no", "yes"]
     assert settings.data.columns.text == "text" and settings.data.source.bad_rows == "refuse"
+    rules = settings.gate.rules
+    assert (rules["accuracy"].at_least, rules["macro_f1"].at_least, rules["each_label"].label) == (0.5, 0.4, "*")
+    text = Path("configs/made.yaml").read_text()
+    assert "    each_label: {metric: recall, label: '*', at_least: 0.05}  # one that is never predicted" in text
     assert settings.data.version.endswith("clone/made.dvc") and settings.data.remotes[0].endswith("clone/.dvc/cache")
 
 
@@ -68,6 +72,8 @@ def test_json_lines_of_several_labels(tmp_path: Path, texts: Texts) -> None:
     data = settings.data
     assert (data.task, data.labels, data.columns.id, data.columns.label) == ("multi-label", ["a", "b"], "uid", "topics")
     assert settings.training.keep_best == "micro_f1"
+    rules = settings.gate.rules
+    assert (rules["micro_f1"].at_least, rules["all_labels_right"].metric) == (0.4, "accuracy")
 
 
 def test_a_sheet_of_several_labels(table: Table, texts: Texts) -> None:
@@ -80,8 +86,10 @@ def test_parquet_of_tokens_and_tags(tmp_path: Path, texts: Texts) -> None:
     tokens = [text.split() for text in texts(90)]
     tags = [["B-X", "I-X", *["O"] * (len(row) - 2)] for row in tokens]
     pq.write_table(pa.table({"tokens": tokens, "tags": tags}), tmp_path / "a.parquet")
-    data = made(tmp_path / "a.parquet").data
-    assert (data.task, data.labels) == ("token-tags", ["O", "B-X", "I-X"])
+    settings = made(tmp_path / "a.parquet")
+    assert (settings.data.task, settings.data.labels) == ("token-tags", ["O", "B-X", "I-X"])
+    rules = settings.gate.rules
+    assert (rules["micro_f1"].at_least, rules["macro_f1"].at_least, "accuracy" in rules) == (0.3, 0.1, False)
 
 
 def test_conll(tmp_path: Path, texts: Texts) -> None:

@@ -1,0 +1,18 @@
+"""Pages of HTML that steps write beside their reports."""
+
+from components.base.page.cells import count, difference, estimate, number
+from components.base.page.page import Cell, Listing, Page, Picture, Section, Table, write_html
+
+__all__ = [
+    "Cell",
+    "Listing",
+    "Page",
+    "Picture",
+    "Section",
+    "Table",
+    "count",
+    "difference",
+    "estimate",
+    "number",
+    "write_html",
+]

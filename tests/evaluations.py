@@ -102,6 +102,7 @@ def _slices(accuracy: float) -> list[dict[str, Any]]:
     parts = [
         ("short", "length", "1 to 20 characters", accuracy + 0.1, 45),
         ("long", "length", "21 to 200 characters", accuracy - 0.1, 45),
+        ("label negative", "label", "label is negative", accuracy, 30),
         ("channel=mail", "column", "channel is mail", None, 0),
         ("worst 1", "worst", "refund in the text", accuracy - 0.4, 8),
     ]
@@ -113,7 +114,7 @@ def _slices(accuracy: float) -> list[dict[str, Any]]:
             "rows": rows,
             "metrics": {
                 metric: estimate(value, rows, 0.08, "" if rows else "no row is in it")
-                for metric in ("accuracy", "macro_f1", "micro_f1")
+                for metric in ("accuracy", *(["macro_f1"] if by != "label" else []))
             },
         }
         for name, by, where, value, rows in parts

@@ -54,7 +54,7 @@ def _summary(evaluation: Report) -> list[str]:
         else:
             compared = champion["comparison"]
             unfair = "" if compared["fair"] else "; the comparison is not fair"
-            gained = _said(difference(compared["metrics"][main]))
+            gained = _said(difference(compared["metrics"][main])) if compared["rows"] else "no row to compare on"
             lines.append(f"Against {name} on the same rows: {gained}{unfair}.")
     else:
         lines.append("There is no champion yet to compare with.")
@@ -115,15 +115,12 @@ def _comparisons(evaluation: Report) -> Section:
 
 
 def _fairness(name: str, comparison: Report) -> str:
-    seen, labels = comparison["seen"], comparison.get("labels")
-    known = (
-        "how many of them it was trained on is not known" if seen is None else f"trained on {seen or 'none'} of them"
-    )
-    fair = "" if comparison["fair"] else "not fair, "
-    said = f"{name.capitalize()}, compared on {comparison['rows']:,} rows: {fair}{known}."
-    if labels:
-        said += f" Compared on the labels that both know: {', '.join(labels)}."
-    return " ".join([said, *comparison["notes"]])
+    said = [] if comparison["fair"] else ["not fair"]
+    said += ["trained on none of them"] if comparison["seen"] == 0 else []
+    said += comparison["notes"]
+    if labels := comparison.get("labels"):
+        said.append(f"those labels are {', '.join(labels)}")
+    return f"{name.capitalize()}, compared on {comparison['rows']:,} rows: {'; '.join(said)}."
 
 
 def _labels(evaluation: Report, pictures: list[Picture]) -> Section:
@@ -145,11 +142,12 @@ def _slices(evaluation: Report, pictures: list[Picture]) -> list[Section]:
     if not evaluation["slices"]:
         return []
     main = evaluation["main"]
-    shown = [main, *(name for name in ("accuracy", "macro_f1") if name != main)]
+    measured = dict.fromkeys(name for one in evaluation["slices"] for name in one["metrics"])
+    shown = [main, *(name for name in measured if name != main)]
     against = (evaluation["champion"] or {}).get("comparison", {"slices": {}})["slices"]
     rows = []
     for one in _worst_first(evaluation["slices"], lambda one: one["metrics"][main]):
-        found = [estimate(one["metrics"][name]) for name in shown]
+        found = [estimate(one["metrics"][name]) if name in one["metrics"] else Cell("") for name in shown]
         moved = against.get(one["name"], {}).get(main)
         last = [difference(moved) if moved else Cell("")] if against else []
         rows.append([Cell(one["name"]), Cell(one["where"]), Cell(one["by"]), count(one["rows"]), *found, *last])
@@ -168,10 +166,11 @@ def _worst_first(parts: Any, of: Any) -> list[Any]:
 def _method(evaluation: Report) -> Section:
     units, confidence = evaluation["units"], evaluation["confidence"]
     texts = [
-        f"Each interval is meant to hold the true value with probability {confidence:g}. Proportions, such as accuracy"
-        " and recall, have Wilson's interval, all else a bias-corrected and accelerated (BCa) bootstrap.",
-        "Two models are compared on the same rows, resampled together. Gained are the rows that only the bundle has"
-        " right, lost those that only the other has; p is of McNemar's exact test, two-sided.",
+        f"Each interval is meant to hold the true value with probability {confidence:g}. Shares of rows, such as"
+        " accuracy and recall, have Wilson's interval and their differences Tango's; all else has a bias-corrected and"
+        " accelerated (BCa) bootstrap, the differences from rows that are drawn for both models together.",
+        "Gained are the rows that only the bundle has right, lost those that only the other model has; p is of"
+        " McNemar's exact test, two-sided.",
         "Unreliable is what stands on too few rows for its interval to hold. What is not defined has no value: it is"
         " neither 0 nor counted in an average.",
     ]

@@ -99,7 +99,9 @@ def mistakes(evaluation: Report) -> Section:
     ]
     texts = [] if rows else ["There are none."]
     table = Table(
-        "Wrong answers, those given with most confidence first", ["id", "label", "predicted", "probability"], rows
+        "Wrong answers, first those whose right answer was held least likely",
+        ["id", "label", "predicted", "probability of the label"],
+        rows,
     )
     return Section("Worst mistakes", texts, tables=[table] if rows else [])
 

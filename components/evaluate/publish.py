@@ -37,8 +37,7 @@ def scalars(report: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         model = report[name] or {}
         if "metrics" in model:
             found[f"{name}_{main}"] = model["metrics"][main]["value"]
-        if "comparison" in model:
-            compared = model["comparison"]["metrics"][main]
+        if compared := model.get("comparison", {"metrics": {}})["metrics"].get(main):
             found |= {f"against_{name}_{end}": compared[end] for end in ("value", "low", "high")}
     found["agreement_with_float"] = report["agreement_with_float"]["value"]
     yield from ((name, float(value)) for name, value in found.items() if value is not None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.base.files import new_folder, read_json, write_json, write_text
+from components.base.files import new_folder, read_json, write_json
 from components.base.settings import GateSettings, Override
 from components.gate.override import overridden
-from components.gate.page import render
+from components.gate.page import write_page
 from components.gate.rules import verdict as decide
 
 
@@ -30,10 +30,9 @@ def gate(
     )
     if override:
         decision = overridden(decision, override)
-    html = render(decision)
     with new_folder(verdict) as folder:
         write_json(folder / "verdict.json", decision)
-        write_text(folder / "verdict.html", html)
-    write_text(page, html)
+        write_page(decision, folder / "verdict.html")
+    write_page(decision, page)
     print(decision["summary"])
     return decision["outcome"] in ("passed", "overridden")

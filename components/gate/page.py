@@ -1,4 +1,4 @@
-"""The verdict as one HTML page that needs nothing else."""
+"""The page that shows a verdict to people, verdict.html. What it says is in verdict.json."""
 
 from __future__ import annotations
 
@@ -6,16 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from components.base.page import Page, Section, Table, write_html
+from components.base.page.page import Cell
 from components.gate.entries import shown_figure, state
 
-TEMPLATE = "verdict.html"
+HEADINGS = ["rule", "holds", "observed", "interval", "limit", "why"]
+HOLDS = {"pass": Cell("yes"), "warn": Cell("", mark="warning"), "fail": Cell("", mark="no")}
 
 
-def render(verdict: Mapping[str, Any]) -> str:
-    """`verdict` as verdict.json holds it. What it says is text: markup in it is shown, not obeyed."""
-    here = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(loader=here, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters.update(figure=shown_figure, state=state)
-    return environment.get_template(TEMPLATE).render(verdict=verdict)
+def write_page(verdict: Mapping[str, Any], path: Path) -> None:
+    """`verdict` as verdict.json holds it."""
+    summary = [verdict["summary"]]
+    if override := verdict.get("override"):
+        summary.append(f"Overridden by {override['who']}: {override['reason']}")
+    rules = Table("Each rule", HEADINGS, [_row(rule) for rule in verdict["rules"]], len(verdict["rules"]))
+    sections = [Section("Rules", tables=[rules])]
+    if verdict["next"]:
+        sections.append(Section("What to do next", texts=verdict["next"]))
+    write_html(path, Page(f"Verdict: {verdict['outcome']}", summary, sections))
+
+
+def _row(rule: Mapping[str, Any]) -> list[Cell]:
+    interval = "" if rule["low"] is None else f"{shown_figure(rule['low'])} to {shown_figure(rule['high'])}"
+    figures = Cell(shown_figure(rule["observed"]), numeric=True), Cell(interval, numeric=True)
+    return [Cell(rule["rule"]), HOLDS[state(rule)], *figures, Cell(rule["limit"]), Cell(rule["why"])]

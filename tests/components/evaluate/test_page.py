@@ -104,7 +104,7 @@ def test_labels_are_shown_as_they_are(show: Any, tmp_path: Path) -> None:
     label = "<b>&\"'{{ 7*7 }}</td>"
     page = show(make_evaluation(labels=[label, "other"]))
     assert row(page.tables["Labels, lowest F1 first"], label)[1] == "30"
-    assert page.tables["Wrong answers, those given with most confidence first"][1][1] == label
+    assert page.tables["Wrong answers, first those whose right answer was held least likely"][1][1] == label
     assert "<b>" not in (tmp_path / "report.html").read_text()
 
 
@@ -128,12 +128,21 @@ def test_the_metrics_of_every_model_stand_beside_each_other(show: Any) -> None:
 
 
 def test_an_unfair_comparison_says_so_and_why(show: Any) -> None:
-    champion = make_champion(fair=False, seen=12, notes=["Today's test rows were in its data."])
+    champion = make_champion(fair=False, seen=12, notes=["it knew 12 test rows", "it has other labels"])
     champion["comparison"]["labels"] = ["a", "b"]
     page = show(make_evaluation(champion=champion))
     assert "the comparison is not fair" in page.text
-    assert "Champion version 7, compared on 90 rows: not fair, trained on 12 of them." in page.text
-    assert "both know: a, b. Today's test rows were in its data." in page.text
+    said = "not fair; it knew 12 test rows; it has other labels; those labels are a, b."
+    assert f"Champion version 7, compared on 90 rows: {said}" in page.text
+    assert "Float parent, compared on 90 rows: trained on none of them." in page.text
+
+
+def test_a_champion_without_a_row_in_common_is_said_so(show: Any) -> None:
+    champion = make_champion(fair=False, seen=90)
+    champion["comparison"] |= {"rows": 0, "metrics": {}, "per_label": {}, "slices": {}}
+    page = show(make_evaluation(champion=champion))
+    assert "Against champion version 7 on the same rows: no row to compare on; the comparison is not fair." in page.text
+    assert row(page.tables["Served bundle minus the other model"], "accuracy")[-1] == ""
 
 
 @pytest.mark.parametrize("champion", [None, {"version": "7", "digest": "f" * 64, "problem": "its files are gone"}])
@@ -156,8 +165,8 @@ def test_what_is_not_defined_says_why_and_what_is_unreliable_is_marked(show: Any
     assert row(table, "ROC-AUC")[1] == "not defined: one label only"
     assert row(table, "Matthews correlation")[1].endswith("] unreliable")
     slices = page.tables["Slices, lowest first"]
-    assert [cells[0] for cells in slices[1:]] == ["worst 1", "long", "short", "channel=mail"]
-    assert slices[-1][-1] == "not defined: no row is in it"
+    assert [cells[0] for cells in slices[1:]] == ["worst 1", "long", "label negative", "short", "channel=mail"]
+    assert slices[-1][-1] == "not defined: no row is in it" and slices[3][-1] == ""
     assert "None" not in page.text and "nan" not in page.text
 
 
@@ -168,7 +177,7 @@ def test_findings_are_listed_by_id(show: Any) -> None:
     assert "typos: 2 failing cases" in page.text and "row-5" in page.text
     assert row(page.tables["Rows whose label is likely wrong"], "train")[1:4] == ["4", "200", "0.0200"]
     assert "row-9" in page.text and "not looked for in test: it has fewer than 10 rows" in page.text
-    assert page.tables["Wrong answers, those given with most confidence first"][1][0] == "row-3"
+    assert page.tables["Wrong answers, first those whose right answer was held least likely"][1][0] == "row-3"
 
 
 def test_many_labels_are_folded_away_the_worst_first(show: Any) -> None:

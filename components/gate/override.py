@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.base.settings import Override
+from components.gate.advice import OVERRIDE
 
 
 def overridden(decision: Mapping[str, Any], override: Override) -> dict[str, Any]:
@@ -14,4 +15,6 @@ def overridden(decision: Mapping[str, Any], override: Override) -> dict[str, Any
         print(f"the override is not needed, and not kept: the verdict is {decision['outcome']}", flush=True)
         return dict(decision)
     summary = f"overridden by {override.who}: {override.reason}. {decision['summary']}"
-    return {**decision, "outcome": "overridden", "summary": summary, "override": override.model_dump()}
+    steps = [step for step in decision["next"] if not step.startswith(OVERRIDE)]
+    given = {"summary": summary, "next": steps, "override": override.model_dump()}
+    return {**decision, "outcome": "overridden", **given}

@@ -56,12 +56,13 @@ def promote(
 
 
 def reconcile(run: RunStep, log: PromotionLog) -> None:
-    """Moves the alias to where the log's head is, if a promotion was cut off between the two or somebody moved it."""
+    """Moves the alias to where the log's head is, if a promotion was cut off between the two or somebody moved it, and
+    the head's version is there still."""
     head = log.head()
     if head is None:
         return
     alias = registry.aliases(run.name).get(registry.CHAMPION, "")
-    if alias != head.version:
+    if alias != head.version and _is_there(run.name, head.version):
         print(
             f"the alias {registry.CHAMPION} of {run.name} was at {_named(alias)}, but the promotion log says"
             f" {_named(head.version)}: moving it there",
@@ -78,10 +79,18 @@ def _follow(run: RunStep, log: PromotionLog) -> None:
         registry.drop_alias(run.name, registry.CHALLENGER, head.version)
         promoted = {"textgate.promotion": str(head.number), "textgate.promoted": head.when}
         registry.tag_version(run.name, head.version, {"textgate.state": "champion", **promoted})
-        if head.previous_version:
+        if head.previous_version and _is_there(run.name, head.previous_version):
             succeeded = {"textgate.state": "former champion", "textgate.succeeded_by": head.version}
             registry.tag_version(run.name, head.previous_version, succeeded)
         done = head
+
+
+def _is_there(name: str, version: str) -> bool:
+    try:
+        registry.version_tags(name, version)
+    except registry.UnusableVersion:
+        return False
+    return True
 
 
 def _verdict(name: str, version: str, tags: dict[str, str]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
-from components.base.promotion_log import open_log
+from components.base.promotion_log import Entry, open_log
 from components.base.registered_checkpoint import REFERENCE, reference_to
 from components.base.settings import BaseModelSettings, RunStep
 
@@ -32,7 +32,8 @@ def resolve(
 ) -> Outputs:
     """Opens the job's MLflow run, tagged with `lineage`, and pins the inputs.
 
-    Raises TextgateError where the base model is not usable, or MLflow does not have the champion of the promotion log.
+    Raises TextgateError where the base model is not usable, or MLflow has another bundle than the promotion log as the
+    champion, or none and `run.unusable_champion` is refuse.
     """
     pinned = {**lineage, "data_md5": data_md5, "base_model": base_model.reference}
     tags = {f"textgate.{key}": value for key, value in pinned.items()}
@@ -40,7 +41,7 @@ def resolve(
         tags["mlflow.source.git.commit"] = commit
     run_id = tracking.open_run(run.name, job_id, tags)
     champion = open_log(run).head()
-    held = _champion_tags(run.name, champion.version, champion.bundle_digest) if champion else {}
+    held = _champion_tags(run, champion) if champion else {}
     reference, digest = _begin(run, base_model, champion.version if champion else "", held)
     outputs = Outputs(
         data_md5=data_md5,
@@ -81,15 +82,24 @@ def _trained_on(tags: Mapping[str, str]) -> list[str]:
             tags = {}
 
 
-def _champion_tags(name: str, version: str, digest: str) -> dict[str, str]:
-    """Of a version that has the bundle of this digest: better known now than after the training that would be compared
-    with it."""
-    tags = registry.version_tags(name, version)
+def _champion_tags(run: RunStep, champion: Entry) -> dict[str, str]:
+    """Of its version: better known now than after the training that would be compared with it. Empty where it is gone
+    and the settings go on without."""
+    said = f"the promotion log says that version {champion.version} of {run.name} is champion"
+    try:
+        tags = registry.version_tags(run.name, champion.version)
+    except registry.UnusableVersion as problem:
+        if run.unusable_champion == "refuse":
+            raise TextgateError(
+                f"{said}, but {problem}; check that MLFLOW_TRACKING_URI and the log belong together, or go on without a"
+                " comparison by gate.unusable_champion: warn"
+            ) from None
+        print(f"{said}, but {problem}: nothing is compared with it", flush=True)
+        return {}
     held = tags.get(registry.BUNDLE_DIGEST, "")
-    if held != digest:
+    if held != champion.bundle_digest:
         raise TextgateError(
-            f"the promotion log says that version {version} of {name} is champion with the bundle {digest[:12]}, but in"
-            f" MLflow that version has the bundle {held[:12] or '(none)'}; check that MLFLOW_TRACKING_URI and the log"
-            " belong together"
+            f"{said} with the bundle {champion.bundle_digest[:12]}, but in MLflow that version has the bundle"
+            f" {held[:12] or '(none)'}; check that MLFLOW_TRACKING_URI and the log belong together"
         )
     return tags

@@ -73,7 +73,7 @@ def test_crashed_run_is_taken_up_without_training_again(story: Story) -> None:
     assert run["outcome"] in {"registered", "refused-by-gate"}
     (verdict,) = Path(run["folder"]).glob("tasks/*/gate/verdict/verdict.json")
     compared = {rule["rule"]: rule for rule in json.loads(verdict.read_text())["rules"]}
-    assert "against champion version 1" in compared["champion"]["why"]
+    assert "champion version 1" in compared["champion"]["why"]
     assert compared["champion"]["observed"] is not None
     champion = "2" if run["outcome"] == "registered" else "1"
     assert story.log()[-1]["version"] == champion

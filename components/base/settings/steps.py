@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from components.base.settings.behaviour import BehaviourTest
 from components.base.settings.data import DataSchema
 from components.base.settings.evaluation import EvaluationSettings
@@ -15,11 +17,13 @@ from components.base.settings.validation import SuiteExpectation, ValidationSett
 
 
 class RunStep(Section):
-    """For the steps that talk to the registry: whose model, in which log, and what a version keeps."""
+    """For the steps that talk to the registry: whose model, in which log, what a version keeps, and what becomes of a
+    champion that is not there any more (see GateSettings)."""
 
     name: Name
     log: str = ""
     keep_checkpoint: bool = True
+    unusable_champion: Literal["refuse", "warn"] = "refuse"
     s3: S3Settings = S3Settings()
 
 
@@ -76,7 +80,13 @@ def step_sections(
     of evaluation.behaviour."""
     name, data, s3 = settings.name, settings.data.for_steps(), settings.s3
     sections: dict[str, Section] = {
-        "run": RunStep(name=name, log=settings.promote.log, keep_checkpoint=settings.promote.keep_checkpoint, s3=s3),
+        "run": RunStep(
+            name=name,
+            log=settings.promote.log,
+            keep_checkpoint=settings.promote.keep_checkpoint,
+            unusable_champion=settings.gate.unusable_champion,
+            s3=s3,
+        ),
         "fetch": FetchStep(remotes=settings.data.remotes, s3=s3),
         "validate": ValidateStep(name=name, data=data, limits=settings.validation, suite=suite),
         "tokenize": TokenizeStep(data=data, options=settings.tokenization),

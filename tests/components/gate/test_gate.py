@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from components.base.files import read_json, write_json
+from components.base.settings import Override
+from components.gate.component import gate as component
 from components.gate.gate import gate
 from tests.components.gate.made import TIMING, VALIDATION, champion, changed, evaluation, rules
 
@@ -23,3 +26,23 @@ def test_the_step_writes_the_verdict_and_its_page(
     assert capsys.readouterr().out == verdict["summary"] + "\n"
     page = (tmp_path / "page" / "page.html").read_text()
     assert page == (tmp_path / "verdict" / "verdict.html").read_text() and verdict["outcome"] in page
+
+
+@pytest.mark.parametrize(("gained", "outcome"), [(120, "passed"), (60, "overridden")])
+def test_an_override_lets_a_refused_bundle_go_on(tmp_path: Path, gained: int, outcome: str) -> None:
+    folders = {name: tmp_path / name for name in ("evaluation", "timing", "validation")}
+    contents = evaluation(champion(changed(gained, 90))), TIMING, VALIDATION
+    for (name, folder), content in zip(folders.items(), contents, strict=True):
+        write_json(folder / f"{name}.json", content)
+    override = Override(reason="<b>Ann</b> knows", who="ann@desk").model_dump_json()
+    outputs = {name: tmp_path / name for name in ("verdict", "page")}
+    artifacts = {name: SimpleNamespace(path=str(path)) for name, path in (folders | outputs).items()}
+    assert component.python_func(settings=rules().model_dump_json(), override=override, **artifacts) is True
+    verdict = read_json(tmp_path / "verdict" / "verdict.json")
+    assert (verdict["outcome"], verdict["passed"]) == (outcome, outcome == "passed")
+    assert ("override" in verdict) is (outcome == "overridden")
+    page = (tmp_path / "page").read_text()
+    assert ("&lt;b&gt;Ann&lt;/b&gt; knows" in page) is (outcome == "overridden")
+    if outcome == "overridden":
+        refused = component.python_func(settings=rules().model_dump_json(), override="", **artifacts)
+        assert refused is False

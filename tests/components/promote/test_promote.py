@@ -152,6 +152,13 @@ def test_a_promotion_cut_off_after_its_entry_is_finished(two: tuple[str, str]) -
     assert registry.aliases("tiny") == {"champion": second}
 
 
+def test_a_champion_that_was_deleted_is_succeeded(two: tuple[str, str]) -> None:
+    first, second = two
+    connect().delete_model_version("tiny", first)
+    assert promote(RUN, second, first, why="the champion is gone").previous_version == first
+    assert registry.aliases("tiny") == {"champion": second}
+
+
 def test_a_promotion_in_between_is_not_overwritten(two: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody appends after the head was read: the entry is lost to them, and the alias stays where it was."""
     first, second = two

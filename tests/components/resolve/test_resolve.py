@@ -100,8 +100,20 @@ def test_a_champion_that_mlflow_does_not_have_is_refused_before_training(
     with pytest.raises(TextgateError, match="the promotion log says that version 1 of tiny is champion"):
         resolve(RUN, "job-2", MD5, base_model, LINEAGE)
     connect().delete_model_version("tiny", first.version)
-    with pytest.raises(TextgateError, match="has no version 1 of tiny"):
+    with pytest.raises(TextgateError, match=r"has no version 1 of tiny; check .* gate\.unusable_champion: warn"):
         resolve(RUN, "job-2", MD5, base_model, LINEAGE)
+
+
+def test_without_its_champion_a_run_goes_on_where_the_config_says_so(
+    workspace: Path, base_model: BaseModelSettings, register_version: Callable[..., Any]
+) -> None:
+    first = register_version("job-1")
+    promote(RUN, first.version, "", why="first")
+    connect().delete_model_version("tiny", first.version)
+    going_on = RUN.model_copy(update={"unusable_champion": "warn"})
+    outputs = resolve(going_on, "job-2", MD5, warm(base_model), LINEAGE)
+    assert outputs[3:] == (first.version, first.digest, UNKNOWN)
+    assert outputs.base_model == base_model.reference
 
 
 def test_a_refused_base_model_leaves_a_run_to_close(workspace: Path, base_model: BaseModelSettings) -> None:

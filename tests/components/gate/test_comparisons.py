@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.components.gate.made import alone, champion, changed, difference, evaluation
+from tests.components.gate.made import alone, champion, changed, difference, evaluation, part
 
 AGAINST = {"metric": "accuracy", "against": "champion"}
 
@@ -75,6 +75,14 @@ def test_of_many_slices_one_loss_must_be_beyond_the_chance_of_them_all() -> None
     assert not worse["passed"] and worse["observed"] == -0.03
     assert "for 2 of 20 slices (p adjusted by Holm's method): s0 -0.0300 (p 0.0002), s19 -0.0200" in worse["why"]
     assert alone({**EACH, "test": "not_worse", "margin": 0.02}, slices(difference(-0.03), *[same] * 19))["passed"]
+
+
+def test_slices_that_were_looked_for_are_no_part_of_the_family() -> None:
+    found = slices(difference(-0.03), difference(0.001))
+    found["slices"] = [{**part("s0", 0.2), "by": "worst"}, part("s1", 0.8)]
+    seen = alone({**EACH, "test": "not_worse"}, found)
+    assert seen["passed"] and "for none of 1 slice" in seen["why"]
+    assert not alone({**AGAINST, "slice": "s0", "test": "not_worse"}, found)["passed"]
 
 
 def test_superior_and_non_inferior_have_to_be_shown_of_every_part() -> None:

@@ -157,11 +157,11 @@ def test_an_unfair_comparison_and_another_label_set_are_said_wherever_they_count
     decision = decide(evaluation(better))
     unfair = "unfair: champion version 7 was trained on 123 of the 3,000 test rows; compared on the other 2,877"
     shared = "compared on the 2 labels that both know: a, b"
-    assert decision["passed"] and decision["summary"].endswith(f"{unfair}; {shared}")
+    assert decision["passed"] and decision["summary"].endswith(f"U{unfair[1:]}; {shared}")
     for rule in decision["rules"]:
         assert (f"{unfair}; {shared}" in rule["why"]) == (rule["against"] == "champion")
     unsure = decide(evaluation(champion(changed(120, 60), seen=None)))
-    assert "whether champion version 7 was trained on some of the test rows is not known" in unsure["summary"]
+    assert "Whether champion version 7 was trained on some of the test rows is not known" in unsure["summary"]
     assert "trained" not in decide(evaluation(champion(changed(120, 60))))["summary"]
 
 

@@ -51,6 +51,7 @@ def against_champion(
         )
     labels = [label for label in rows.targets.labels if label in champion.labels]
     part = rows.select(kept, [mine, champion], labels)
+    rows_left = len(part.numbers) if part.rows.targets.classes else 0
     differ = len(labels) < len(rows.targets.labels) or len(labels) < len(champion.labels)
     if differ:
         gone = [label for label in champion.labels if label not in labels]
@@ -58,16 +59,16 @@ def against_champion(
         said = [f"{what} {', '.join(names)}" for what, names in (("new are", new), ("gone are", gone)) if names]
         notes.append(
             f"the champion has other labels ({'; '.join(said)}): compared by the {len(labels)} that both have, on"
-            f" {len(part.numbers)} rows"
+            f" {rows_left} rows"
         )
     result: dict[str, Any] = {
-        "rows": len(part.numbers),
+        "rows": rows_left,
         "fair": seen is None or not seen.any(),
         "seen": None if seen is None else int(seen.sum()),
         "notes": notes,
         **({"labels": part.rows.targets.classes} if differ else {}),
     }
-    if not len(part.numbers):
+    if not rows_left:
         return {**result, "metrics": {}, "per_label": {}, "slices": {}}
     ours, theirs = part.answers
     decisions = ours.decisions, theirs.decisions

@@ -40,7 +40,7 @@ class Rows(NamedTuple):
 
     def select(self, mask: Mask, answers: Sequence[Answers], labels: Sequence[str] | None = None) -> Part:
         """Some of the rows, by all labels or some."""
-        selected = self.targets.select(mask, labels or self.targets.labels)
+        selected = self.targets.select(mask, self.targets.labels if labels is None else labels)
         clusters = None if self.clusters is None else self.clusters[selected.rows]
         return Part(Rows(selected.targets, clusters, self.task), [one.of(selected) for one in answers], selected.rows)
 

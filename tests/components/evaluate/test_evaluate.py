@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.base.checkpoint import LINEAR
 from components.base.errors import TextgateError
 from components.base.settings import (
     DataSchema,
@@ -56,9 +60,13 @@ def make_bundle(folder: Path, checkpoint: str, bundle: str, step: QuantizeStep) 
     return content
 
 
-def run(folder: Path, champion: Champion | None = None, bundle: str = "bundle") -> dict[str, Any]:
+def run(
+    folder: Path, champion: Champion | None = None, bundle: str = "bundle", step: EvaluateStep = STEP
+) -> dict[str, Any]:
     outputs = folder / "evaluation", folder / "timing"
-    evaluate(folder / bundle, folder / "checkpoint", folder / "tables", champion, STEP, *outputs)
+    for output in outputs:
+        shutil.rmtree(output, ignore_errors=True)
+    evaluate(folder / bundle, folder / "checkpoint", folder / "tables", champion, step, *outputs)
     content: dict[str, Any] = json.loads((folder / "evaluation" / "evaluation.json").read_text())
     return content
 
@@ -133,3 +141,62 @@ def test_an_empty_test_split_is_refused(folder: Path) -> None:
     write_tables(folder / "tables", {"test": []})
     with pytest.raises(TextgateError, match="test split is empty"):
         run(folder)
+
+
+def test_kept_columns_cluster_rows_and_make_slices_and_one_label_may_be_out_of_scope(folder: Path) -> None:
+    for split in ("validation", "test"):
+        path = folder / "tables" / f"{split}.parquet"
+        table = pq.read_table(path)
+        rows = np.arange(table.num_rows)
+        sender = pa.array([f"s{row // 4}" if row % 9 else None for row in rows.tolist()])
+        channel = pa.array(["mail" if row % 3 else "chat" for row in rows.tolist()])
+        pq.write_table(table.append_column("sender", sender).append_column("channel", channel), path)
+    rule = {"column": "channel", "values": ["mail"], "min_length": 28}
+    options = EvaluationSettings.model_validate(
+        {
+            "bootstrap_samples": 200,
+            "timing_rows": 5,
+            "cluster": "sender",
+            "out_of_scope": LABELS[0],
+            "slices": {"columns": ["channel"], "rules": {"long mails": rule, "none": {"max_length": 1}}},
+        }
+    )
+    found = run(folder, step=STEP.model_copy(update={"options": options}))
+    assert found["units"]["of"] == "sender" and found["rows"] / 4 < found["units"]["count"] < found["rows"]
+    parts = {one["name"]: one for one in found["slices"]}
+    assert parts["channel=mail"]["rows"] + parts["channel=chat"]["rows"] == found["rows"]
+    assert 0 < parts["long mails"]["rows"] < parts["channel=mail"]["rows"] and parts["none"]["rows"] == 0
+    assert found["out_of_scope"]["rows"] == found["bundle"]["per_label"][LABELS[0]]["support"]
+    alone = run(folder)
+    wide, narrow = (one["bundle"]["metrics"]["accuracy"] for one in (found, alone))
+    assert wide["value"] == narrow["value"] and (wide["low"], wide["high"]) != (narrow["low"], narrow["high"])
+
+
+def test_the_linear_model_is_scored_on_the_same_rows_where_there_is_one(folder: Path) -> None:
+    assert run(folder)["linear"] is None
+    write_checkpoint(folder / "linear", seed=9)
+    shutil.copyfile(folder / "linear" / "model.onnx", folder / "checkpoint" / LINEAR)
+    found = run(folder)
+    gain = found["bundle"]["metrics"]["accuracy"]["value"] - found["linear"]["metrics"]["accuracy"]["value"]
+    assert found["linear"]["comparison"]["metrics"]["accuracy"]["value"] == pytest.approx(gain)
+
+
+def test_an_evaluation_is_the_same_bytes_again(folder: Path) -> None:
+    write_checkpoint(folder / "other", seed=4)
+    make_bundle(folder, "other", "champion", quantize_step())
+    champion = Champion("3", digest(folder / "champion"), folder / "champion")
+    run(folder, champion)
+    first = {path.name: path.read_bytes() for path in (folder / "evaluation").iterdir()}
+    run(folder, champion)
+    assert {path.name: path.read_bytes() for path in (folder / "evaluation").iterdir()} == first
+    assert "report.html" in first and "length.png" in first
+
+
+def test_answers_of_low_probability_are_withheld_as_the_bundle_says(folder: Path) -> None:
+    make_bundle(folder, "checkpoint", "sure", quantize_step(abstain_precision=0.6))
+    below = load_manifest(folder / "sure").abstain_below
+    found = run(folder, bundle="sure")["abstain"]
+    if below:
+        assert found["below"] == below and 0 < found["coverage"]["value"] < 1
+    else:
+        assert found is None

@@ -33,7 +33,7 @@ def schema_of(task: Any) -> DataSchema:
 
 
 def write_task(folder: Path, task: str, seed: int = 0, rows: int = 160) -> Path:
-    """Writes checkpoint/, tables/ (validation and test, half of the rows each) and profile.json."""
+    """Writes checkpoint/, tables/ (train with all rows, validation and test with half of these) and profile.json."""
     head = {"tags": task == "token-tags", "pairs": task == "text-pair"}
     files = write_checkpoint(folder / "checkpoint", seed, len(LABELS[task]), **head)
     texts = [row["text"] for row in make_rows(2 * rows, seed=3)]
@@ -50,6 +50,7 @@ def write_task(folder: Path, task: str, seed: int = 0, rows: int = 160) -> Path:
         {"id": [f"{row:04}" for row in range(rows)], **columns, column: answers}, table_schema(schema_of(task))
     )
     (folder / "tables").mkdir()
+    pq.write_table(whole, folder / "tables" / "train.parquet")
     for number, split in enumerate(("validation", "test")):
         pq.write_table(whole.slice(number * rows // 2, rows // 2), folder / "tables" / f"{split}.parquet")
     (folder / "profile.json").write_text("{}")

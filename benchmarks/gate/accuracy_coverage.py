@@ -20,7 +20,7 @@ def figures(data: Path | None) -> list[Figure]:
     for rows in SIZES:
         right = np.arange(rows + 1)
         low, high = np.array([wilson(hits, rows, CONFIDENCE) for hits in right]).T
-        covered = [100 * binom.pmf(right[(low <= p) & (p <= high)], rows, p).sum() for p in ACCURACIES]
+        covered = [100 * float(binom.pmf(right[(low <= p) & (p <= high)], rows, p).sum()) for p in ACCURACIES]
         within = min(covered) >= 93 and max(covered) <= 97
         shown = f"{min(covered):.1f} to {max(covered):.1f}"
         found.append(

@@ -80,9 +80,9 @@ class SplitReader:
                 )
 
 
-def read_table(folder: Path, split: str, data: DataSchema) -> pa.Table:
+def read_table(folder: Path, split: str, data: DataSchema, also: tuple[str, ...] = ()) -> pa.Table:
     """A split whole, as a SplitReader gives it; for what needs all rows at once."""
-    reader = SplitReader(folder, split, data)
+    reader = SplitReader(folder, split, data, also)
     return pa.Table.from_batches(reader.batches(), reader.schema)
 
 

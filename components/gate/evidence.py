@@ -86,7 +86,10 @@ class Champion(Part):
 
 
 class Slice(Part):
+    """`by` is worst where it was looked for among the bundle's mistakes."""
+
     name: str
+    by: str = ""
     rows: int
     metrics: dict[str, Estimate] = {}
 

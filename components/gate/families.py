@@ -23,7 +23,7 @@ class Part(NamedTuple):
 def compared_each(entry: Entry, rule: GateRule, who: str, comparison: Comparison, evaluation: Evaluation) -> Entry:
     """The entry filled in. Superior and non_inferior have to be shown of every part, a loss of none."""
     thing = "label" if rule.label else "slice"
-    found = {part: row.get(rule.metric) for part, row in _rows(rule, comparison).items()}
+    found = {part: row.get(rule.metric) for part, row in _rows(rule, comparison, evaluation).items()}
     defined = {part: one for part, one in found.items() if one is not None and is_defined(one)}
     if not defined:
         why = f"no {thing} has {words(rule.metric)} that can be compared with that of {who}"
@@ -48,8 +48,12 @@ def compared_each(entry: Entry, rule: GateRule, who: str, comparison: Comparison
     )
 
 
-def _rows(rule: GateRule, comparison: Comparison) -> dict[str, dict[str, Difference]]:
-    return comparison.per_label if rule.label else comparison.slices
+def _rows(rule: GateRule, comparison: Comparison, evaluation: Evaluation) -> dict[str, dict[str, Difference]]:
+    """Without slices that were looked for: where one of two equal models is at its worst, the other seems better."""
+    if rule.label:
+        return comparison.per_label
+    searched = {one.name for one in evaluation.slices if one.by == "worst"}
+    return {name: row for name, row in comparison.slices.items() if name not in searched}
 
 
 def _family(rule: GateRule, defined: dict[str, Difference], evaluation: Evaluation) -> tuple[list[Part], list[Part]]:

@@ -6,6 +6,9 @@ from components.base.metric_names import METRICS, words
 from components.gate.evidence import Estimate, Evaluation, Evidence, Validation
 
 BYTES_PER_MB = 1e6
+WITHHELD = (
+    "no answer is withheld: quantization.abstain_precision is 0, or no probability, or every one, is enough for it"
+)
 TIMED = ("p50_ms", "p95_ms", "texts_per_second")
 # The check of validation.json that counts them, and its rule under validation.rules.
 COUNTED = {
@@ -32,7 +35,7 @@ def measured(metric: str, evidence: Evidence) -> Estimate:
         return _label_errors(evaluation)
     if metric.startswith("abstain_"):
         found = evaluation.abstain
-        return getattr(found, metric.removeprefix("abstain_")) if found else _absent(metric, "no answer is withheld")
+        return getattr(found, metric.removeprefix("abstain_")) if found else _absent(metric, WITHHELD)
     if metric.startswith("out_of_scope_"):
         scope = evaluation.out_of_scope
         advice = "evaluation.out_of_scope names the label of such texts"

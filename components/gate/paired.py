@@ -58,5 +58,4 @@ def needed(rule: GateRule, found: Difference, rows: int, alpha: float, tests: in
     """How many test rows, of `rows` now, would show the difference to be beyond the limit, where it seems to be."""
     assert found.value is not None and found.low is not None and found.high is not None
     gap = found.value - limit(rule)
-    least = rows_needed(rows, found.low, found.high, -gap if rule.test == "not_worse" else gap, alpha, tests)
-    return max(least, rows + 1) if least else None
+    return rows_needed(rows, found.low, found.high, -gap if rule.test == "not_worse" else gap, alpha, tests)

@@ -69,7 +69,8 @@ def _summary(outcome: str, entries: Sequence[Entry]) -> str:
     said = _joined(refusing) if refusing else _praise(entries, [entry.why for entry in against if entry.passed])
     parts = [f"{outcome}: {said}"]
     parts += [f"warnings: {_joined(warnings)}"] if warnings else []
-    parts += list(dict.fromkeys(entry.remark for entry in entries if entry.remark))
+    remarks = dict.fromkeys(entry.remark for entry in entries if entry.remark)
+    parts += [remark[0].upper() + remark[1:] for remark in remarks]
     return ". ".join(parts)
 
 

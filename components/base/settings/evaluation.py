@@ -11,8 +11,10 @@ from components.base.settings.section import Positive, Section, Text
 
 
 class SliceRule(Section):
-    """Rows that meet every condition given here. `column` is one of data.columns.keep, and holds one of `values`;
-    lengths are in characters, both ends included; `matches` is a regular expression (Python's) found in the text."""
+    """Rows that meet every condition given here. `label` is one of data.labels, of tags one that a word has; `column`
+    is one of data.columns.keep, and holds one of `values` ("" where it holds nothing); lengths are in characters, both
+    ends included; `matches` is a regular expression (Python's) found in the text. A pair's texts count as one of two
+    lines, tokens as a text with spaces."""
 
     label: str = ""
     column: str = ""
@@ -43,13 +45,19 @@ class SliceSettings(Section):
     """Parts of the test rows that are scored by themselves, beside each label.
 
     `columns` are some of data.columns.keep, each value a slice; `lengths` are the bounds of slices by length in
-    characters (empty: the quarters of the test rows); `rules` are slices by name. `worst` slices more are looked for.
+    characters (empty: the quarters of the test rows); `rules` are slices by name. Up to `worst` more are looked for.
     """
 
     columns: list[Text] = []
     lengths: list[Positive] = []
     rules: dict[Text, SliceRule] = {}
     worst: Annotated[int, Field(ge=0)] = 10
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Each column of data.columns.keep that is asked for."""
+        ruled = (rule.column for rule in self.rules.values() if rule.column)
+        return tuple(dict.fromkeys([*self.columns, *ruled]))
 
     @field_validator("lengths")
     @classmethod

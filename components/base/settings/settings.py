@@ -93,6 +93,11 @@ class Settings(Section):
                     f"evaluation.{key} {column} is not among data.columns.keep ({', '.join(keep) or 'empty'}); a column"
                     " that is kept on import can be used"
                 )
+            if column in self.data.roles:
+                raise ValueError(
+                    f"evaluation.{key} {column} cannot be told from data.columns.{column}, which is"
+                    f" {self.data.roles[column]} here; give the kept column another name"
+                )
         named = [(f"slices.rules.{name}.label", rule.label) for name, rule in rules]
         for key, label in [*named, ("out_of_scope", options.out_of_scope)]:
             if label and label not in labels:

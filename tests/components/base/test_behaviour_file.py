@@ -193,7 +193,7 @@ def test_a_rule_of_the_gate_for_an_absent_test_is_refused(tmp_path: Path) -> Non
         assert read_behaviour(settings(tmp_path, {"x": TYPOS}, gate=gate(metric)))
     with pytest.raises(TextgateError, match=r"gate\.rules\.mine asks for the behaviour test y, .* \(x\)"):
         read_behaviour(settings(tmp_path, {"x": TYPOS}, gate=gate("behaviour/y")))
-    with pytest.raises(TextgateError, match="there are none"):
+    with pytest.raises(TextgateError, match="needs evaluation.behaviour"):
         read_behaviour(settings(tmp_path, {"x": TYPOS}, gate=gate("behaviour/y"), evaluation={}))
 
 

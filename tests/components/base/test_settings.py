@@ -220,3 +220,12 @@ def test_a_suite_that_is_none_is_named(tmp_path: Path, content: str | None) -> N
         (tmp_path / "suite.json").write_text(content)
     with pytest.raises(TextgateError, match=r"suite\.json \(validation\.suite\)"):
         read_suite(load(write(tmp_path, validation={"suite": "suite.json"})))
+
+
+def test_a_kept_column_for_slices_cannot_have_the_name_of_another_role(tmp_path: Path) -> None:
+    columns = {"text": "body", "keep": ["text", "shop"]}
+    for slices in ({"columns": ["text"]}, {"rules": {"mine": {"column": "text", "values": ["x"]}}}):
+        changes = {"data": {"labels": ["a", "b"], "columns": columns}, "evaluation": {"slices": slices}}
+        with pytest.raises(TextgateError, match=r"text cannot be told from data\.columns\.text, which is body here"):
+            load(write(tmp_path, **changes))
+    load(write(tmp_path, data=changes["data"], evaluation={"slices": {"columns": ["shop"]}}))

@@ -34,6 +34,14 @@ def test_batches_are_bounded_and_keep_the_order_of_the_file(tmp_path: Path) -> N
     assert [note for batch in batches for note in batch["note"].to_pylist()] == ["x", "y", "z"]
 
 
+def test_kept_columns_come_where_they_are_asked_for(tmp_path: Path) -> None:
+    kept = read_table(
+        write(tmp_path, {**ROWS, "note": ["x", None, "z"], "year": [1, 2, 3]}), "train", SINGLE, ("note", "year")
+    )
+    assert kept.column_names == ["id", "text", "label", "note", "year"]
+    assert (kept["note"].to_pylist(), kept["year"].to_pylist()) == (["x", "", "z"], ["1", "2", "3"])
+
+
 @pytest.mark.parametrize(
     ("task", "columns", "expected"),
     [

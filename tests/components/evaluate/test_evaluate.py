@@ -119,8 +119,8 @@ def test_champion_is_scored_on_the_same_rows_and_swapping_turns_the_sign(folder:
     assert up["champion"]["version"] == "3"
     assert up["champion"]["metrics"]["accuracy"]["value"] == down["bundle"]["metrics"]["accuracy"]["value"]
     for metric in ("accuracy", "macro_f1"):
-        difference = up["champion"]["comparison"][metric]["difference"]
-        assert difference == pytest.approx(-down["champion"]["comparison"][metric]["difference"])
+        difference, back = (found["champion"]["comparison"]["metrics"][metric]["value"] for found in (up, down))
+        assert difference == pytest.approx(-back)
         assert difference != 0
 
 

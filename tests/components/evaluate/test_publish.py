@@ -107,5 +107,5 @@ def test_the_component_publishes_what_it_evaluated(tmp_path: Path, monkeypatch: 
     folders = [SimpleNamespace(path=str(tmp_path / name)) for name in ("bundle", "checkpoint", "tables")]
     outputs = [SimpleNamespace(path=str(tmp_path / name)) for name in ("evaluation", "timing")]
     shown = artifacts(tmp_path)
-    component.python_func(*folders, "", "", step.model_dump_json(), *outputs, *shown)
+    component.python_func(*folders, "", "", "", "", step.model_dump_json(), *outputs, *shown)
     assert Path(shown[0].path).exists() and shown[1].metadata["accuracy"] == pytest.approx(0.7)

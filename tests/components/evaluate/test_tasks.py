@@ -14,6 +14,7 @@ from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 
 from components.base.errors import TextgateError
+from components.base.files import write_json
 from components.base.settings import (
     CanarySettings,
     EvaluateStep,
@@ -111,25 +112,29 @@ def test_swapping_champion_and_challenger_turns_sign_and_verdict(made: tuple[str
     """The tables are labelled by the float parent of `bundle`."""
     task, folder = made
     metric = "accuracy" if task == "text-pair" else "micro_f1"
-    rules = GateSettings(
-        min_accuracy=0,
-        min_macro_f1=0,
-        max_agreement_loss=1,
-        max_latency_ms=1e6,
-        metric=metric,  # type: ignore[arg-type]
-    )
+    superior = {"metric": metric, "against": "champion", "test": "superior"}
+    rules = GateSettings.model_validate({"rules": {"floor": {"metric": metric, "at_least": 0.1}, "champion": superior}})
+
+    def judged(name: str) -> bool:
+        inputs = folder / "evaluation", folder / "timing", folder / "validation"
+        return gate(*inputs, rules, folder / name, folder / f"{name}.html")
+
+    write_json(folder / "validation" / "validation.json", {"checks": []})
     up = run(folder, task, "champion")
-    assert gate(folder / "evaluation", folder / "timing", rules, folder / "up")
+    assert judged("up")
     down = run(folder, task, "bundle", bundle="champion")
-    assert not gate(folder / "evaluation", folder / "timing", rules, folder / "down")
-    for name, difference in up["champion"]["comparison"].items():
-        assert difference["difference"] == pytest.approx(-down["champion"]["comparison"][name]["difference"])
-    assert up["champion"]["comparison"][metric]["low"] > 0
-    verdict = read(folder / "up", "verdict.json")
-    assert ("micro F1" in [rule["rule"] for rule in verdict["rules"]]) == (task != "text-pair")
+    assert not judged("down")
+    gains, losses = (found["champion"]["comparison"]["metrics"] for found in (up, down))
+    for name, gain in gains.items():
+        loss = losses[name]["value"]
+        assert gain["value"] == (None if loss is None else pytest.approx(-loss)), name
+    assert gains[metric]["low"] > 0
+    slices = up["champion"]["comparison"]["slices"]
+    assert set(slices) == {one["name"] for one in up["slices"]}
+    assert all(one["metrics"].keys() == slices[one["name"]].keys() for one in up["slices"])
     again = run(folder, task, "bundle")
-    assert again["champion"]["comparison"][metric]["difference"] == 0
-    gate(folder / "evaluation", folder / "timing", rules, folder / "again")
+    assert again["champion"]["comparison"]["metrics"][metric]["value"] == 0
+    judged("again")
     assert read(folder / "again", "verdict.json")["outcome"] == "unchanged"
 
 
@@ -157,12 +162,12 @@ def test_another_model_does_not_answer_the_stored_examples(made: tuple[str, Path
     assert {check["check"].split()[0] for check in checks if not check["passed"]} == {"example"}
 
 
-def test_a_champion_of_another_task_is_refused(tmp_path: Path) -> None:
+def test_a_model_of_another_task_is_no_model_for_the_data(tmp_path: Path) -> None:
     for task in ("multi-label", "single-label"):
         make_bundle(write_task(tmp_path / task, task), task, **LENIENT)
     folder = tmp_path / "multi-label"
     (tmp_path / "single-label" / "bundle").rename(folder / "other")
-    with pytest.raises(TextgateError, match="version 3 is for the task single-label, the data for multi-label"):
-        run(folder, "multi-label", "other")
+    found = run(folder, "multi-label", "other")["champion"]
+    assert "version 3 is for the task single-label, the data for multi-label" in found["problem"]
     with pytest.raises(TextgateError, match="the bundle is for the task single-label, the data for multi-label"):
         run(folder, "multi-label", bundle="other")

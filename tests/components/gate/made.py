@@ -8,6 +8,7 @@ from scipy.stats import binomtest, norm
 
 from components.base.settings import GateSettings, Task
 from components.base.settings.gate import with_default_rules
+from components.gate.rules import verdict
 
 TAILS = [1e-5, 1e-4, 1e-3, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5]
 TAILS += [1 - tail for tail in reversed(TAILS[:-1])]
@@ -102,3 +103,20 @@ def evaluation(against: dict[str, Any] | None = None, **changes: Any) -> dict[st
         "mistakes": [],
         **changes,
     }
+
+
+def decide(found: dict[str, Any], settings: GateSettings | None = None, **changes: Any) -> dict[str, Any]:
+    return verdict(found, changes.get("timing", TIMING), changes.get("validation", VALIDATION), settings or rules())
+
+
+def entry(decision: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = [rule for rule in decision["rules"] if rule["rule"] == name]
+    return dict(found)
+
+
+def alone(rule: dict[str, Any], found: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """The entry of one rule; the verdict must be what it says."""
+    decision = decide(found or evaluation(), rules(only=True, it=rule), **changes)
+    (one,) = decision["rules"]
+    assert decision["passed"] == (one["passed"] or one["severity"] == "warn")
+    return dict(one)

@@ -41,7 +41,7 @@ def pipeline_arguments(settings: Settings, run_name: str, override: Override | N
         "config_digest": sha256_text(canonical_json(settings.model_dump())),
         "seed": str(settings.training.seed),
     }
-    return {
+    arguments = {
         "run": sections.pop("run"),
         "data_md5": read_version(Path(settings.data.version)).md5,
         "base_model": settings.base_model.model_dump_json(),
@@ -49,6 +49,8 @@ def pipeline_arguments(settings: Settings, run_name: str, override: Override | N
         "lineage": json.dumps(lineage, sort_keys=True),
         **{f"{step}_settings": section for step, section in sections.items()},
     }
+    # kfp takes {{$...}} for its own. In JSON two braces stand together only within a string, where this is the same.
+    return {name: value.replace("{{", r"\u007b\u007b") for name, value in arguments.items()}
 
 
 def git_commit() -> str:

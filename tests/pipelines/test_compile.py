@@ -99,9 +99,10 @@ def test_evaluation_sees_what_the_champion_was_trained_on_and_fetch_does_not(com
 
 
 def test_an_override_is_seen_by_the_gate_alone(settings: Settings, compiled: Path) -> None:
-    override = Override(reason="why", who="ann@desk")
+    override = Override(reason=r"it's \{{$.inputs}} {{{$}}}", who="ann@desk")
     arguments = pipeline_arguments(settings, "a-run", override)
     assert from_json(Override, arguments["override"]) == override
+    assert "{{" not in arguments["override"], "kfp would take it for its own"
     without = pipeline_arguments(settings, "a-run")
     assert [key for key in arguments if arguments[key] != without[key]] == ["override"]
     tasks = [task for part in read_spec(compiled).components.values() for task in part.dag.tasks.items()]

@@ -17,10 +17,9 @@ from components.evaluate.statistics.resampling import Units, clustered, resample
 from serving.tasks.task import Probabilities
 
 BINS = 15
-# Of resampled ranks: rows times classes times samples, and the least samples; rows left out at once.
-RANKED_AT_MOST, RANKED_SAMPLES, RANKED_GROUPS = 2e8, 200, 200
-# Samples of sums over rows that are all distinct.
-ADDITIVE_SAMPLES = 2000
+# Samples of rows that are all distinct; of their ranks fewer, but so many at least, where rows times classes times
+# samples were more than this; groups of rows that are left out in turn.
+SAMPLES, RANKED_SAMPLES, RANKED_AT_MOST, RANKED_GROUPS = 2000, 200, 1e8, 200
 RANKED = ("roc_auc", "pr_auc")
 
 
@@ -165,7 +164,7 @@ def _additive(targets: Targets, probabilities: Probabilities, units: Units, opti
         }
         return found | {f"top_{k}_accuracy": ratio(totals[BINS + 3 + n], of) for n, k in enumerate(tops)}
 
-    samples = min(options.bootstrap_samples, ADDITIVE_SAMPLES)
+    samples = min(options.bootstrap_samples, SAMPLES)
     drawn = np.concatenate(resample(units, samples, options.seed, lambda times: features.T @ times), axis=1)
     without, times = units.without(features.T)
     whole = {name: float(value[0]) for name, value in metrics(features.sum(axis=0)[:, None]).items()}
@@ -177,7 +176,7 @@ def _ranked(
 ) -> list[Drawn]:
     """Of each model, on the same samples; fewer of these where rows and classes are many."""
     size = rankings[0].size * len(rankings)
-    samples = min(options.bootstrap_samples, max(RANKED_SAMPLES, int(RANKED_AT_MOST / max(1, size))))
+    samples = min(options.bootstrap_samples, SAMPLES, max(RANKED_SAMPLES, int(RANKED_AT_MOST / max(1, size))))
     place = np.arange(units.number) if clusters is None else np.unique(clusters, return_inverse=True)[1]
 
     def values(times: Any) -> list[tuple[Floats, Floats]]:

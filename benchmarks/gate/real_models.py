@@ -5,6 +5,7 @@ Linear models of words and of character n-grams, trained on 6,000 of the default
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from sklearn.pipeline import make_pipeline
 
 from benchmarks.gate.trials import CONFIDENCE, TRIALS, accuracy, against_champion, passes, rate
 from benchmarks.harness import Figure
-from components.base.errors import TextgateError
 from components.base.settings import EvaluationSettings
 from components.base.targets.labels import LabelTargets
 from components.evaluate.counted import compare
-from pipelines.compile import ROOT
+from pipelines.data.default.clean import clean
+from pipelines.data.default.source import find_corpus, read_corpus
+from pipelines.data.default.splits import write_splits
 
 LABELS = ["negative", "neutral", "positive"]
 TRAIN_ROWS = 6000
@@ -59,10 +61,10 @@ def figures(data: Path | None) -> list[Figure]:
 
 def _predictions() -> tuple[np.ndarray, np.ndarray]:
     """Truth [rows] and what the two models say [2, rows], of rows that they were not trained on."""
-    path = ROOT / "data" / "train.parquet"
-    if not path.exists():
-        raise TextgateError("the default data is not there; `textgate data import` builds it")
-    table = pq.read_table(path, columns=["text", "label"])
+    rows, _ = clean(read_corpus(find_corpus()))
+    with tempfile.TemporaryDirectory() as folder:
+        write_splits(rows, Path(folder))
+        table = pq.read_table(Path(folder) / "train.parquet", columns=["text", "label"])
     texts = np.array(table["text"].to_pylist(), object)
     labels = np.array([LABELS.index(label) for label in table["label"].to_pylist()])
     order = np.random.default_rng(0).permutation(len(texts))

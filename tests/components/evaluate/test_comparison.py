@@ -68,14 +68,14 @@ def test_the_order_of_labels_is_no_difference() -> None:
 def test_rows_that_the_champion_was_trained_on_are_left_out_and_counted() -> None:
     truth = [0, 1, 2] * 10
     wrong = [(label + 1) % 3 for label in truth]
-    rows, mine, theirs = single(truth, truth[:20] + wrong[20:], wrong[:20] + truth[20:], LABELS)
-    seen = np.arange(30) >= 20
-    part = Slice("end", "rule", "the last rows", np.arange(30) >= 15)
+    rows, mine, theirs = single(truth, wrong[:10] + truth[10:], truth[:10] + wrong[10:], LABELS)
+    seen = np.arange(30) < 10
+    part = Slice("start", "rule", "the first rows", np.arange(30) < 15)
     found = compared(rows, mine, theirs, seen, [part])
     assert (found["rows"], found["seen"], found["fair"]) == (20, 10, False)
     assert "trained on 10 of the 30 test rows: compared on the other 20" in found["notes"][0]
     assert found["metrics"]["accuracy"]["value"] == 1
-    assert (found["slices"]["end"]["accuracy"]["rows"], found["slices"]["end"]["accuracy"]["value"]) == (5, 1)
+    assert (found["slices"]["start"]["accuracy"]["rows"], found["slices"]["start"]["accuracy"]["value"]) == (5, 1)
     unsure = compared(rows, mine, theirs, None, unknown="its data is gone")
     assert (unsure["seen"], unsure["rows"], unsure["fair"]) == (None, 30, True)
     assert "is not known: its data is gone" in unsure["notes"][0]

@@ -86,6 +86,9 @@ def test_weighted_areas_are_those_of_scikit_learn() -> None:
         assert roc[sample] == pytest.approx(np.mean(expected))
         expected = [sklearn.average_precision_score(truth[:, k], scores[:, k], sample_weight=used) for k in range(2)]
         assert precision_recall[sample] == pytest.approx(np.mean(expected))
+    everywhere = np.stack([truth[:, 0], np.ones(80, bool)], axis=1)
+    alone = Ranking(scores[:, :1], truth[:, :1]).values(weights)
+    assert np.allclose(Ranking(scores, everywhere).values(weights), alone)
     nothing = Ranking(scores, np.zeros_like(truth)).values(weights)
     assert np.isnan(nothing).all()
 

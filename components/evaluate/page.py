@@ -105,7 +105,7 @@ def _comparisons(evaluation: Report) -> Section:
         rows.append([Cell(words(name)), *(difference(one) if one else Cell("") for one in found.values())])
         for model, one in found.items():
             if one and "p" in one:
-                figures = [count(one["gained"]), count(one["lost"]), Cell(f"{one['p']:.4g}", numeric=True)]
+                figures = [count(one["gained"]), count(one["lost"]), Cell(f"{one['p']:.2g}", numeric=True)]
                 decided.append([Cell(words(name)), Cell(model), *figures])
     tables = [Table("Served bundle minus the other model", ["metric", *(f"minus {one}" for one in compared)], rows, 40)]
     if decided:
@@ -150,11 +150,13 @@ def _slices(evaluation: Report, pictures: list[Picture]) -> list[Section]:
         found = [estimate(one["metrics"][name]) if name in one["metrics"] else Cell("") for name in shown]
         moved = against.get(one["name"], {}).get(main)
         last = [difference(moved) if moved else Cell("")] if against else []
-        rows.append([Cell(one["name"]), Cell(one["where"]), Cell(one["by"]), count(one["rows"]), *found, *last])
+        rows.append([Cell(one["name"]), Cell(one["where"]), count(one["rows"]), *found, *last])
     champion = [f"{words(main)} minus the champion's"] if against else []
-    headings = ["slice", "where", "found by", "rows", *map(words, shown), *champion]
+    headings = ["slice", "where", "rows", *map(words, shown), *champion]
     searched = any(one["by"] == "worst" for one in evaluation["slices"])
-    texts = ["Those found by worst were looked for: on new rows they would look less bad."] if searched else []
+    texts = (
+        ["Those named worst were found on one half of the test rows, and are counted on the other."] if searched else []
+    )
     return [Section("Slices", texts, pictures, [Table("Slices, lowest first", headings, rows)])]
 
 

@@ -31,7 +31,7 @@ def reliability(evaluation: Report, pictures: list[Picture]) -> Section:
         texts.append("Calibration was not measured.")
     if abstain:
         texts.append(f"Answers below the probability {abstain['below']:.4g} are withheld.")
-        tables.append(_facts("Answers that are withheld", "abstain", abstain, ("precision", "coverage")))
+        tables.append(_facts("Answers that are not withheld", "abstain", abstain, ("precision", "coverage")))
     return Section("Calibration", texts, pictures, tables)
 
 
@@ -87,7 +87,7 @@ def label_errors(evaluation: Report) -> Section:
             for one in found["worst"]
         ]
         headings = ["id", "label", "likely", "score"]
-        tables.append(Table(f"Likely label errors in {split}, likeliest first", headings, worst, open_rows=10))
+        tables.append(Table(f"Likely label errors in {split}, likeliest first", headings, worst, open_rows=5))
     overview = Table("Rows whose label is likely wrong", ["split", "found", "rows", "share", "method"], rows)
     return Section("Likely label errors", texts, tables=[*([overview] if rows else []), *tables])
 

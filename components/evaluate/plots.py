@@ -123,9 +123,9 @@ def plot_length(slices: Sequence[Mapping[str, Any]], path: Path) -> None:
         ends = [[found["value"] - found["low"]], [found["high"] - found["value"]]] if found["low"] is not None else None
         fill = "white" if found["unreliable"] else BLUE
         axes.errorbar([place], [found["value"]], ends, marker="o", capsize=4, color=BLUE, markerfacecolor=fill)
-    names = [f"{_short(one['where'])}\n{one['rows']:,} rows" for one in slices]
+    names = [f"{_short(one['name'].removeprefix('length='))}\n{one['rows']:,} rows" for one in slices]
     _name(axes, names, rotation=30 if len(slices) > 6 else 0, ha="right" if len(slices) > 6 else "center")
-    axes.set(xlim=(-0.5, len(slices) - 0.5), ylim=(0, 1), ylabel="accuracy", xlabel="length of the text")
+    axes.set(xlim=(-0.5, len(slices) - 0.5), ylim=(0, 1), ylabel="accuracy", xlabel="length of the text in characters")
     axes.grid(axis="y", alpha=0.3)
     _save(figure, path)
 

@@ -20,10 +20,9 @@ def write_page(verdict: Mapping[str, Any], path: Path) -> None:
     if override := verdict.get("override"):
         summary.append(f"Overridden by {override['who']}: {override['reason']}")
     rules = Table("Each rule", HEADINGS, [_row(rule) for rule in verdict["rules"]], len(verdict["rules"]))
-    sections = [Section("Rules", tables=[rules])]
-    if verdict["next"]:
-        sections.append(Section("What to do next", texts=verdict["next"]))
-    write_html(path, Page(f"Verdict: {verdict['outcome']}", summary, sections))
+    following = [Section("What to do next", texts=verdict["next"])] if verdict["next"] else []
+    page = Page(f"Verdict: {verdict['outcome']}", summary, [*following, Section("Rules", tables=[rules])])
+    write_html(path, page)
 
 
 def _row(rule: Mapping[str, Any]) -> list[Cell]:

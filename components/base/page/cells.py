@@ -18,12 +18,12 @@ def number(value: float | None) -> Cell:
 
 def estimate(found: Mapping[str, Any]) -> Cell:
     """Value and interval, or why there is none."""
-    return _shown(found, ".4f")
+    return _shown(found, "z.4f")
 
 
 def difference(found: Mapping[str, Any]) -> Cell:
     """As estimate, always with a sign."""
-    return _shown(found, "+.4f")
+    return _shown(found, "+z.4f")
 
 
 def _shown(found: Mapping[str, Any], form: str) -> Cell:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from components.base.files import write_text
 
 OPEN_ROWS = 20
+LONG = 30
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class Cell:
     mark: str = ""
     numeric: bool = False
 
+    @property
+    def is_long(self) -> bool:
+        """Whether its column keeps some width on a narrow screen."""
+        return len(self.text) > LONG
+
 
 @dataclass(frozen=True)
 class Table:
@@ -31,6 +37,9 @@ class Table:
     headings: list[str]
     rows: list[list[Cell]]
     open_rows: int = OPEN_ROWS
+
+    def is_numeric(self, column: int) -> bool:
+        return any(row[column].numeric for row in self.rows)
 
 
 @dataclass(frozen=True)

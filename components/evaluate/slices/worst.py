@@ -69,8 +69,7 @@ def worst_slices(
         said = " and ".join(condition.said(features) for condition in conditions)
         rows = np.zeros(len(right), bool)
         rows[counted[_meet(conditions, unseen)]] = True
-        where = f"rows with {said}; found on one half of the rows, counted on the other"
-        found.append(Slice(f"worst {len(found) + 1}: {said}", "worst", where, rows))
+        found.append(Slice(f"worst {len(found) + 1}: {said}", "worst", f"rows with {said}", rows))
     return found
 
 

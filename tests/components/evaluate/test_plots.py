@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,11 +122,20 @@ def test_average_precision_is_that_of_scikit_learn() -> None:
         assert average_precision(recall[::-1], precision[::-1]) == pytest.approx(expected)
 
 
+def test_names_of_lengths_do_not_overlap(tmp_path: Path, drawn: list[Figure]) -> None:
+    names = ["length=0-1078", "length=1079-1110", "length=1111-1135", "length=1136+"]
+    plot_length([{**make_evaluation()["slices"][0], "name": name, "rows": 10000} for name in names], tmp_path / "one")
+    (axes,) = drawn[0].axes
+    assert ticks(axes)[0] == "0-1078\n10,000 rows"
+    boxes = [text.get_window_extent() for text in axes.get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+
+
 def test_lengths_have_intervals_and_gaps(tmp_path: Path, drawn: list[Figure]) -> None:
     lengths = [one for one in make_evaluation()["slices"] if one["by"] != "label"]
     plot_length(lengths, tmp_path / "length.png")
     (axes,) = drawn[0].axes
-    assert ticks(axes)[0] == "1 to 20 characters\n45 rows"
+    assert ticks(axes)[0] == "short\n45 rows"
     points = {
         float(line.get_xdata()[0]): float(line.get_ydata()[0]) for line in axes.lines if len(line.get_xdata()) == 1
     }

@@ -23,7 +23,7 @@ from components.base.settings import (
     TokenizationSettings,
 )
 from components.evaluate.champion import Champion
-from components.evaluate.evaluate import evaluate
+from components.evaluate.evaluate import _clusters, evaluate
 from components.quantize.quantize import quantize
 from serving.bundle import digest, load_manifest, verify
 from tests.tiny_checkpoint import write_checkpoint
@@ -200,3 +200,9 @@ def test_answers_of_low_probability_are_withheld_as_the_bundle_says(folder: Path
         assert found["below"] == below and 0 < found["coverage"]["value"] < 1
     else:
         assert found is None
+
+
+def test_rows_of_one_value_are_one_cluster_and_rows_without_one_are_alone() -> None:
+    clusters = _clusters(pa.table({"sender": ["x", "", "y", "x", ""]}), "sender").tolist()
+    assert clusters[0] == clusters[3] and len(set(clusters)) == 4
+    assert _clusters(pa.table({"sender": ["x"]}), "") is None

@@ -106,7 +106,7 @@ def test_labels_of_one_side_alone_do_not_count_where_rows_have_several(task: Tas
         names = ["O", "B-a", "B-c"]
         tags = np.tile([1, 2, 0], 30)
         targets = TagTargets([["u", "v"], ["w"]] * 30, tags, names)
-        mine, theirs = answers(targets, tags, names), answers(targets, tags, ["O", "B-a", "B-old"])
+        mine, theirs = answers(targets, np.tile([1, 2, 2], 30), names), answers(targets, tags, ["O", "B-a", "B-old"])
     found = compared(Rows(targets, None, task), mine, theirs)
     assert found["rows"] == len(targets) and found["labels"] == (["a", "b"] if task == "multi-label" else ["a"])
     for name in ("accuracy", "macro_f1", "micro_f1"):

@@ -52,7 +52,7 @@ class Manifest:
 
     `files` maps names relative to the folder to sha256; `temperature` and `thresholds` are those of Decider. Where a
     task needs no thresholds, bundle.json has none. `abstain_below` is the probability below which an answer is better
-    withheld; 0 where none is.
+    withheld: 0 where none is, 1 where no probability is enough.
     """
 
     format: int

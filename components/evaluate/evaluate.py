@@ -160,7 +160,7 @@ class Evaluation:
                 "bins": probable.reliability(targets, shares),
             },
             "abstain": probable.abstention(targets, shares, manifest.abstain_below, options.confidence)
-            if one_label and manifest.abstain_below
+            if one_label
             else None,
             "out_of_scope": probable.out_of_scope(targets, shares, oos, scored["per_label"], options) if oos else None,
         }

@@ -30,7 +30,11 @@ def reliability(evaluation: Report, pictures: list[Picture]) -> Section:
     else:
         texts.append("Calibration was not measured.")
     if abstain:
-        texts.append(f"Answers below the probability {abstain['below']:.4g} are withheld.")
+        texts.append(
+            f"Answers below the probability {abstain['below']:.4g} are better withheld."
+            if abstain["below"]
+            else "No answer need be withheld: all of them are right often enough."
+        )
         tables.append(_facts("Answers that are not withheld", "abstain", abstain, ("precision", "coverage")))
     return Section("Calibration", texts, pictures, tables)
 

@@ -54,9 +54,9 @@ def _labels(metric: str, evaluation: Evaluation) -> Each:
 
 
 def _slices(metric: str, evaluation: Evaluation) -> Each:
-    """Those that the metric is defined for: F1 of rows without any entity is not."""
-    nothing = Estimate()
-    parts = {part.name: part.metrics.get(metric, nothing) if part.rows else nothing for part in evaluation.slices}
+    """Those that have the metric and that it is defined for: F1 of rows without any entity is not."""
+    having = [part for part in evaluation.slices if metric in part.metrics]
+    parts = {part.name: part.metrics[metric] if part.rows else Estimate() for part in having}
     found = {name: estimate for name, estimate in parts.items() if estimate.value is not None}
     return Each("slice", found, [name for name in parts if name not in found], f"{words(metric)} is of no slice")
 

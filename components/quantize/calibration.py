@@ -28,13 +28,13 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 
 
 def fit_abstention(confidence: np.ndarray, right: np.ndarray, precision: float) -> float:
-    """The least confidence from which on at least this share of the answers is right, [n] each; 0 where all of them
-    are right so often, or none from any confidence on."""
+    """The least confidence from which on at least this share of the answers is right, [n] each: 0 where that is all of
+    them, 1 where there is none."""
     order = np.argsort(-confidence, kind="stable")
     ranked = confidence[order]
     shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     last = np.append(ranked[1:] < ranked[:-1], True)
     enough = np.flatnonzero(last & (shares >= precision))
-    if not len(enough) or enough[-1] == len(order) - 1:
-        return 0.0
-    return float(ranked[enough[-1]])
+    if not len(enough):
+        return 1.0
+    return 0.0 if enough[-1] == len(order) - 1 else float(ranked[enough[-1]])

@@ -12,7 +12,8 @@ from components.base.settings.section import Fraction, Section
 class QuantizationSettings(Section):
     """int8 is taken when, on validation rows, it agrees with float this often and loses at most this much accuracy
     (for several labels or tags: micro F1). `abstain_precision` is the share of answers that shall be right where those
-    of low probability are withheld; the bundle holds the probability for it (0: none). Where a row has one label."""
+    of low probability are withheld; the bundle holds the probability for it (0: all are given). Where a row has one
+    label."""
 
     candidates: Annotated[list[Literal["float32", "int8"]], Field(min_length=1)] = ["float32", "int8"]
     min_agreement: Fraction = 0.97

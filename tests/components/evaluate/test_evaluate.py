@@ -192,14 +192,17 @@ def test_an_evaluation_is_the_same_bytes_again(folder: Path) -> None:
     assert "report.html" in first and "length.png" in first
 
 
-def test_answers_of_low_probability_are_withheld_as_the_bundle_says(folder: Path) -> None:
-    make_bundle(folder, "checkpoint", "sure", quantize_step(abstain_precision=0.6))
+@pytest.mark.parametrize("precision", [0.0, 0.01, 0.6, 1.0])
+def test_answers_of_low_probability_are_withheld_as_the_bundle_says(folder: Path, precision: float) -> None:
+    make_bundle(folder, "checkpoint", "sure", quantize_step(abstain_precision=precision))
     below = load_manifest(folder / "sure").abstain_below
-    found = run(folder, bundle="sure")["abstain"]
-    if below:
-        assert found["below"] == below and 0 < found["coverage"]["value"] < 1
+    scored = run(folder, bundle="sure")
+    found, accuracy = scored["abstain"], scored["bundle"]["metrics"]["accuracy"]
+    assert found["below"] == below
+    if precision < 0.1:
+        assert (below, found["coverage"]["value"], found["precision"]["value"]) == (0, 1, accuracy["value"])
     else:
-        assert found is None
+        assert found["coverage"]["value"] < 1
 
 
 def test_rows_of_one_value_are_one_cluster_and_rows_without_one_are_alone() -> None:

@@ -37,7 +37,7 @@ def test_counts_of_validation_have_a_ceiling(metric: str, check: str, observed: 
             "Matthews correlation was not measured: the evaluation has accuracy,",
         ),
         ({"metric": "top_9_accuracy", "at_least": 0.1}, "evaluation.top_k"),
-        ({"metric": "abstain_precision", "at_least": 0.1}, "no answer is withheld"),
+        ({"metric": "abstain_precision", "at_least": 0.1}, "only where a row has one label"),
         ({"metric": "out_of_scope_auc", "at_least": 0.1}, "evaluation.out_of_scope names the label"),
         ({"metric": "label_error_share", "at_most": 1}, "max_train_rows is 0"),
         ({"metric": "behaviour/typos", "at_most": 1}, "no behaviour test typos"),

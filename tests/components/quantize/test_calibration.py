@@ -17,7 +17,7 @@ def fitted(confidence: list[float], right: list[int], precision: float) -> float
         ([1, 1, 0, 1, 0], 1.0, 0.8),
         ([1, 1, 0, 1, 0], 0.75, 0.6),
         ([1, 1, 0, 1, 0], 0.6, 0.0),  # all of them
-        ([0, 0, 1, 1, 0], 0.9, 0.0),  # none from any probability on
+        ([0, 0, 1, 1, 0], 0.9, 1.0),  # none from any probability on
     ],
 )
 def test_it_is_the_least_probability_that_keeps_the_precision(right: list[int], precision: float, below: float) -> None:

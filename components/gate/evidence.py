@@ -86,7 +86,7 @@ class Champion(Part):
 
 
 class Slice(Part):
-    """`by` is worst where it was looked for among the bundle's mistakes."""
+    """`by` is label where its rows are those of a label, worst where it was looked for among the bundle's mistakes."""
 
     name: str
     by: str = ""

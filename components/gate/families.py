@@ -49,11 +49,12 @@ def compared_each(entry: Entry, rule: GateRule, who: str, comparison: Comparison
 
 
 def _rows(rule: GateRule, comparison: Comparison, evaluation: Evaluation) -> dict[str, dict[str, Difference]]:
-    """Without slices that were looked for: where one of two equal models is at its worst, the other seems better."""
+    """Slices without those that are labels, for which `label` asks, and without those that were looked for: where one
+    of two equal models is at its worst, the other seems better."""
     if rule.label:
         return comparison.per_label
-    searched = {one.name for one in evaluation.slices if one.by == "worst"}
-    return {name: row for name, row in comparison.slices.items() if name not in searched}
+    others = {one.name for one in evaluation.slices if one.by in ("label", "worst")}
+    return {name: row for name, row in comparison.slices.items() if name not in others}
 
 
 def _family(rule: GateRule, defined: dict[str, Difference], evaluation: Evaluation) -> tuple[list[Part], list[Part]]:

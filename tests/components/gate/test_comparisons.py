@@ -77,9 +77,10 @@ def test_of_many_slices_one_loss_must_be_beyond_the_chance_of_them_all() -> None
     assert alone({**EACH, "test": "not_worse", "margin": 0.02}, slices(difference(-0.03), *[same] * 19))["passed"]
 
 
-def test_slices_that_were_looked_for_are_no_part_of_the_family() -> None:
+@pytest.mark.parametrize("by", ["label", "worst"])
+def test_labels_and_slices_that_were_looked_for_are_no_part_of_the_family(by: str) -> None:
     found = slices(difference(-0.03), difference(0.001))
-    found["slices"] = [{**part("s0", 0.2), "by": "worst"}, part("s1", 0.8)]
+    found["slices"] = [{**part("s0", 0.2), "by": by}, part("s1", 0.8)]
     seen = alone({**EACH, "test": "not_worse"}, found)
     assert seen["passed"] and "for none of 1 slice" in seen["why"]
     assert not alone({**AGAINST, "slice": "s0", "test": "not_worse"}, found)["passed"]

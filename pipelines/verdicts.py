@@ -66,5 +66,6 @@ def _beside(evaluation: Path, named: Path | None, name: str) -> Any:
     if named is not None:
         return read_json(named / f"{name}.json" if named.is_dir() else named)
     folder = evaluation.resolve().parent
-    places = (folder / f"{name}.json", folder.parent / name / f"{name}.json")
+    step = folder.parent.parent / "validate" / "report"
+    places = (folder / f"{name}.json", folder.parent / name / f"{name}.json", step / f"{name}.json")
     return next((read_json(place) for place in places if place.is_file()), None)

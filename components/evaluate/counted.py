@@ -12,19 +12,32 @@ from components.base.counts import PARTS, Sums
 from components.base.settings import EvaluationSettings
 from components.base.targets import Targets
 from components.base.truncation import Integers
-from components.evaluate.estimates import Samples, difference, estimate, few_of_class, minus, paired, proportion
+from components.evaluate.estimates import (
+    Samples,
+    difference,
+    estimate,
+    few_of_class,
+    grouped,
+    minus,
+    paired,
+    proportion,
+)
 from components.evaluate.statistics.resampling import clustered, distinct, resample
 from serving.tasks.task import Decisions
+
+# Among the columns of Counts.table.
+RIGHT = 1
 
 
 class Sampled(NamedTuple):
     """Of one model: its sums over all rows [1], over each sample, and over all rows without one unit of each kind, of
-    which there are `times`."""
+    which there are `times`. `table`, sparse [columns of Counts.table, kinds], has the sums over each kind of unit."""
 
     whole: Sums
     samples: Sums
     without: Sums
     times: Integers
+    table: Any
 
     def metric(self, name: str) -> tuple[float, Samples]:
         return float(self.whole.metric(name)[0]), (self.samples.metric(name), self.without.metric(name), self.times)
@@ -85,7 +98,11 @@ def compare(
     for name in sampled:
         value, samples = minus(mine.metric(name), theirs.metric(name))
         _, why = _rests_on(name, mine.whole, len(targets))
-        result[name] = difference(value, samples, len(targets), options.confidence, why)
+        if name == "accuracy":
+            net, of = _net(mine, theirs, RIGHT), int(mine.whole.decisions[0])
+            result[name] = grouped(value, samples, net, of, len(targets), options.confidence)
+        else:
+            result[name] = difference(name, value, samples, len(targets), options.confidence, why)
     if alone and "accuracy" in names:
         right, other_right = (targets.counts(decisions).right for decisions in (predicted, other))
         result["accuracy"] = paired(right, other_right, options.confidence)
@@ -112,8 +129,15 @@ def compare_recalls(
     for place, label in enumerate(targets.classes):
         value, samples = minus(mine.of_class(place, "recall"), theirs.of_class(place, "recall"))
         rows = int(mine.whole.true[0, place])
-        result[label] = {"recall": difference(value, samples, rows, options.confidence)}
+        net = _net(mine, theirs, place - len(targets.classes))
+        result[label] = {"recall": grouped(value, samples, net, rows, rows, options.confidence)}
     return result
+
+
+def _net(mine: Sampled, theirs: Sampled, column: int) -> Integers:
+    """int64 [kinds of units]: by how much one model has more of a column; hits of classes are the last ones."""
+    difference = mine.table[[column]] - theirs.table[[column]]
+    return np.asarray(np.rint(difference.toarray()[0]), np.int64)
 
 
 def _are_alone(targets: Targets, clusters: Integers | None) -> bool:
@@ -160,7 +184,8 @@ def _sample(
     result = []
     for number, model in enumerate(counts):
         columns = slice(number * width, (number + 1) * width)
-        result.append(Sampled(model.whole(), model.sums(drawn[columns].T), model.sums(without[columns].T), times))
+        samples, left = model.sums(drawn[columns].T), model.sums(without[columns].T)
+        result.append(Sampled(model.whole(), samples, left, times, features[columns]))
     return result
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from components.base.counts import Floats
 from components.base.truncation import Integers
-from components.evaluate.statistics.bounds import bca_bounds, bound, mostly_defined
-from components.evaluate.statistics.proportions import mcnemar, paired_bounds, wilson
+from components.evaluate.statistics.bounds import TAILS, bca_bounds, bound, mostly_defined
+from components.evaluate.statistics.proportions import mcnemar, paired_bounds, sign_flips, wilson
 
 # Replicates, jackknife and times, as bca_bounds takes them.
 Samples = tuple[Floats, Floats, Integers]
@@ -62,15 +62,32 @@ def minus(one: tuple[float, Samples], other: tuple[float, Samples]) -> tuple[flo
     return value - second, (drawn - their_drawn, without - their_without, times)
 
 
-def difference(value: float, samples: Samples, rows: int, confidence: float, why: str = "") -> dict[str, Any]:
+def difference(
+    name: str, value: float, samples: Samples, rows: int, confidence: float, why: str = ""
+) -> dict[str, Any]:
     """A paired one, by bootstrap. Where no sample differs, its bounds are those of `rows` rows that are all alike."""
     if np.isnan(value) or not mostly_defined(samples[0]):
-        why = "it is not defined for both models" if np.isnan(value) else "too many samples do not define it"
-        return undefined(why) | {"bounds": None, "rows": rows}
+        return _no_difference(value, rows)
     bounds = bca_bounds(value, *samples)
     if bounds is None:
         bounds = value + paired_bounds(0, 0, rows)
-    return _difference(value, bounds, rows, confidence, why)
+    lowest, highest = RANGES.get(name, (0.0, 1.0))
+    return _difference(value, np.clip(bounds, lowest - highest, highest - lowest), rows, confidence, why)
+
+
+def grouped(value: float, samples: Samples, net: Integers, of: int, rows: int, confidence: float) -> dict[str, Any]:
+    """A paired difference of right decisions, `of` so many, that are drawn in groups: `net` int64 [groups] are those
+    that the first model has right more than the other. Its p is exact; since few groups that differ make samples too
+    alike, its bounds are those of the bootstrap or of independent decisions, whichever is wider."""
+    if np.isnan(value):
+        return _no_difference(value, rows)
+    gained, lost = int(net[net > 0].sum()), int(-net[net < 0].sum())
+    bounds = alone = paired_bounds(gained, lost, of)
+    drawn = bca_bounds(value, *samples) if mostly_defined(samples[0]) else None
+    if drawn is not None:
+        bounds = np.where(TAILS < 0.5, np.minimum(drawn, alone), np.maximum(drawn, alone))
+    found = _difference(value, np.clip(bounds, -1, 1), rows, confidence, "")
+    return {**found, "gained": gained, "lost": lost, "p": sign_flips(net)}
 
 
 def paired(right: Any, other: Any, confidence: float) -> dict[str, Any]:
@@ -81,6 +98,11 @@ def paired(right: Any, other: Any, confidence: float) -> dict[str, Any]:
     gained, lost = int((right & ~other).sum()), int((other & ~right).sum())
     found = _difference((gained - lost) / rows, paired_bounds(gained, lost, rows), rows, confidence, "")
     return {**found, "gained": gained, "lost": lost, "p": mcnemar(gained, lost)}
+
+
+def _no_difference(value: float, rows: int) -> dict[str, Any]:
+    why = "it is not defined for both models" if np.isnan(value) else "too many samples do not define it"
+    return undefined(why) | {"bounds": None, "rows": rows}
 
 
 def undefined(why: str) -> dict[str, Any]:

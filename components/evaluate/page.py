@@ -109,7 +109,7 @@ def _comparisons(evaluation: Report) -> Section:
                 decided.append([Cell(words(name)), Cell(model), *figures])
     tables = [Table("Served bundle minus the other model", ["metric", *(f"minus {one}" for one in compared)], rows, 40)]
     if decided:
-        headings = ["metric", "other model", "gained", "lost", "p (McNemar)"]
+        headings = ["metric", "other model", "gained", "lost", "p (exact)"]
         tables.append(Table("Rows that only one of the two has right", headings, decided))
     return Section("Against other models", texts, tables=tables)
 
@@ -172,7 +172,7 @@ def _method(evaluation: Report) -> Section:
         " accuracy and recall, have Wilson's interval and their differences Tango's; all else has a bias-corrected and"
         " accelerated (BCa) bootstrap, the differences from rows that are drawn for both models together.",
         "Gained are the rows that only the bundle has right, lost those that only the other model has; p is of"
-        " McNemar's exact test, two-sided.",
+        " McNemar's exact test, two-sided (of groups of rows that are drawn together: flipped signs).",
         "Unreliable is what stands on too few rows for its interval to hold. What is not defined has no value: it is"
         " neither 0 nor counted in an average.",
     ]

@@ -78,7 +78,7 @@ def compare(
     result = {}
     for name in RANKED:
         value, samples = minus(mine.metric(name), theirs.metric(name))
-        result[name] = difference(value, samples, len(targets), options.confidence)
+        result[name] = difference(name, value, samples, len(targets), options.confidence)
     return result
 
 

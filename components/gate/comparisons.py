@@ -115,7 +115,7 @@ def _described(what: str, found: Difference, who: str, evaluation: Evaluation) -
     assert found.value is not None and found.low is not None and found.high is not None
     shown = interval(found.low, found.high, evaluation.confidence, signed)
     if found.p is not None:
-        shown += f"; {found.gained:,} gained, {found.lost:,} lost, exact McNemar p {found.p:.2g}"
+        shown += f"; {found.gained:,} gained, {found.lost:,} lost, exact p {found.p:.2g}"
     if found.unreliable:
         shown += "; too few rows for this to be reliable"
     if found.value == 0:

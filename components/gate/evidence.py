@@ -31,7 +31,7 @@ class Estimate(Part):
 
 class Difference(Part):
     """The bundle's value minus the other model's. `bounds` are one-sided lower bounds, one for each of the
-    evaluation's tails, rising; `p` is that of the exact McNemar test, where there is one (two-sided)."""
+    evaluation's tails, rising; `p` is that of the exact test, where there is one (two-sided)."""
 
     value: float | None = None
     low: float | None = None

@@ -13,7 +13,7 @@ def limit(rule: GateRule) -> float:
 
 
 def limit_text(rule: GateRule, evaluation: Evaluation, exact: bool = False) -> str:
-    """`exact`: McNemar's test decides."""
+    """`exact`: the exact test decides."""
     edge, loss, alpha = f"{limit(rule):g}", rule.test == "not_worse", evaluation.alpha
     of_each = "*" in (rule.label, rule.slice)
     if not exact and not of_each:
@@ -27,7 +27,7 @@ def is_defined(found: Difference | None) -> bool:
 
 
 def exact_p(rule: GateRule, found: Difference) -> float | None:
-    """McNemar's test decides where its p-value is of the question that the rule asks."""
+    """The exact test decides where its p-value is of the question that the rule asks."""
     return None if rule.margin or rule.test == "non_inferior" else found.p
 
 

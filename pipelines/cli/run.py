@@ -52,6 +52,7 @@ def command(
         settings = load(config or DEFAULT_CONFIG, list(overrides))
     if not earlier:
         check_remotes(settings, typed(config or DEFAULT_CONFIG, overrides))
+    options = earlier.config if earlier and not config else typed(config or DEFAULT_CONFIG, overrides)
     with Screen(settings) as screen:
-        run = run_locally(settings, screen.watch, earlier, first, override)
-    show(run, settings, options=typed(config or DEFAULT_CONFIG, ()))
+        run = run_locally(settings, screen.watch, earlier, first, override, options)
+    show(run, settings, options=options)

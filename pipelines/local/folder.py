@@ -54,7 +54,8 @@ class Step:
 
 @dataclass
 class Run:
-    """`state` is running, finished, failed or interrupted; `outcome` is what the record step gave."""
+    """`state` is running, finished, failed or interrupted; `outcome` is what the record step gave; `config` are the
+    options that name its config, as they are typed."""
 
     folder: Path
     state: str = "running"
@@ -64,6 +65,7 @@ class Run:
     seconds: float = 0.0
     failure: str = ""
     reused: str = ""
+    config: str = ""
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -98,13 +100,13 @@ class Run:
         return read_json(folder / file) if folder and (folder / file).exists() else None
 
 
-def new_run(settings: Settings) -> Run:
+def new_run(settings: Settings, config: str = "") -> Run:
     now = datetime.now(UTC)
     folder = create_home() / "runs" / f"{settings.name}-{now:%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
     folder.mkdir(parents=True)
     (folder / "cache").mkdir()
     write_json(folder / "settings.json", settings.model_dump())
-    run = Run(folder, started=now.isoformat(timespec="seconds"))
+    run = Run(folder, started=now.isoformat(timespec="seconds"), config=config)
     run.save()
     return run
 

@@ -44,14 +44,20 @@ Watcher = Callable[[Step, str], None]
 
 
 def run_locally(
-    settings: Settings, watch: Watcher, reuse: Run | None = None, first: str = "", override: Override | None = None
+    settings: Settings,
+    watch: Watcher,
+    reuse: Run | None = None,
+    first: str = "",
+    override: Override | None = None,
+    config: str = "",
 ) -> Run:
-    """Compiles the pipeline and runs it from that YAML; `watch` hears of each step's start, progress and end.
+    """Compiles the pipeline and runs it from that YAML; `watch` hears of each step's start, progress and end, `config`
+    is what Run has.
 
     Raises TextgateError naming the step and the cause when a step fails, KeyboardInterrupt when stopped; the run's
     folder keeps log, state and artifacts either way.
     """
-    run = new_run(settings)
+    run = new_run(settings, config)
     try:
         if reuse:
             take_over(reuse, run, first)

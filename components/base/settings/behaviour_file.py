@@ -15,6 +15,7 @@ from components.base.settings.data import DataSchema
 from components.base.settings.faults import fault_lines, listed
 from components.base.settings.gate import GateRule
 from components.base.settings.settings import Settings
+from components.base.settings.yaml_file import parse_yaml
 
 # A runner hands a step its parameters in one argument of a process; this much JSON leaves room for the others.
 LARGEST = 65_536
@@ -54,7 +55,7 @@ def _read(path: Path, data: DataSchema) -> dict[str, BehaviourTest]:
 
 def _read_mapping(path: Path, where: str) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - it makes strings only
+        content = parse_yaml(path.read_text(encoding="utf-8"), strings=True)
     except OSError as error:
         raise TextgateError(f"{where} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:

@@ -28,7 +28,10 @@ def fault_lines(error: ValidationError, model: type[BaseModel], under: str = "")
             lines.append(f"{key}: missing")
         else:
             value = "" if isinstance(fault["input"], dict) else f" (value {fault['input']!r})"
-            lines.append(f"{key}: {fault['msg'].removeprefix('Value error, ')}{value}")
+            hint = "; put it in quotes" * (
+                fault["type"] == "string_type" and not isinstance(fault["input"], dict | list)
+            )
+            lines.append(f"{key}: {fault['msg'].removeprefix('Value error, ')}{value}{hint}")
     return lines
 
 

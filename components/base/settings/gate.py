@@ -71,6 +71,13 @@ class GateRule(Section):
         return self
 
     @model_validator(mode="after")
+    def limits_are_shares(self) -> Self:
+        limit = self.at_least if self.at_least is not None else self.at_most
+        if limit is not None and limit > 1 and self.metric in METRICS and self.metric not in ("brier", "log_loss"):
+            raise ValueError(f"{self.metric} is never above 1: give the limit {limit:g} as a share")
+        return self
+
+    @model_validator(mode="after")
     def is_known(self) -> Self:
         known = [*METRICS, *MEASURES] if not self.test else list(COMPARED)
         if self.label:

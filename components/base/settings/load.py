@@ -16,6 +16,7 @@ from components.base.settings.gate import GateSettings, with_default_rules
 from components.base.settings.section import Section
 from components.base.settings.settings import Settings
 from components.base.settings.validation import SuiteExpectation
+from components.base.settings.yaml_file import parse_yaml
 
 StepSettings = TypeVar("StepSettings", bound=Section)
 
@@ -85,7 +86,7 @@ def read_suite(settings: Settings) -> list[SuiteExpectation]:
 
 def _read(path: Path, what: str, option: str) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TextgateError(f"the {what} {path} does not exist; name yours by {option}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from components.base.counts import Floats
+from components.base.truncation import Integers
 from components.evaluate.statistics.bounds import QUANTILES
 
 HALVINGS = 60
@@ -20,6 +21,22 @@ def wilson(hits: float, of: float, confidence: float) -> tuple[float, float]:
 def mcnemar(gained: int, lost: int) -> float:
     """The exact two-sided p-value (McNemar 1947): of the rows that one model alone has right, half go to either."""
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+
+def sign_flips(differences: Integers) -> float:
+    """The exact two-sided p-value where rows are not independent: by how many decisions one model is better in each
+    group of rows, int64 [groups], could as well have had the other sign (Fisher's randomization test). With groups of
+    one row it is McNemar's."""
+    distribution = np.ones(1)
+    sizes, times = np.unique(np.abs(differences[differences != 0]), return_counts=True)
+    for size, count in zip(sizes.tolist(), times.tolist(), strict=True):
+        part = np.zeros(2 * size * count + 1)
+        part[:: 2 * size] = binom.pmf(np.arange(count + 1), count, 0.5)
+        distribution = np.convolve(distribution, part)
+    centre, reach = len(distribution) // 2, abs(int(differences.sum()))
+    if not reach:
+        return 1.0
+    return float(min(1.0, distribution[: centre - reach + 1].sum() + distribution[centre + reach :].sum()))
 
 
 def paired_bounds(gained: int, lost: int, rows: int) -> Floats:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from components.base.errors import TextgateError
-from components.base.settings import Settings, load, read_suite, step_sections
+from components.base.settings import Settings, load, load_rules, read_suite, step_sections
 
 CONFIG: dict[str, Any] = {
     "name": "tiny",
@@ -42,6 +42,7 @@ def test_the_default_config_is_valid() -> None:
         ({"gate": {"unusable_champion": "ignore"}}, ["gate.unusable_champion", "'refuse' or 'warn'", "'ignore'"]),
         ({"gate": {"rules": ["accuracy"]}}, ["gate.rules", "dictionary"]),
         ({"gate": {"rules": {"": {"metric": "accuracy", "at_least": 0.5}}}}, ["gate.rules", "at least 1 character"]),
+        ({"gate": {"rules": {"accuracy": {"at_least": 85}}}}, ["accuracy is never above 1", "85 as a share"]),
         ({"deploy": {"mode": "auto"}}, ["deploy.mode auto needs promote.mode auto"]),
         (
             {"base_model": {"reference": "a", "warm_start": "champion"}, "promote": {"keep_checkpoint": False}},
@@ -173,6 +174,23 @@ def test_a_file_that_is_no_config_is_named(tmp_path: Path, content: bytes) -> No
         load(tmp_path / "config.yaml")
     with pytest.raises(TextgateError, match=r"absent\.yaml does not exist"):
         load(tmp_path / "absent.yaml")
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_text(path.read_text() + "gate: {}\nserve:\n  port: 8081\n  port: 8082\n")
+    with pytest.raises(TextgateError, match=r"the key port stands twice, in lines \d+ and \d+"):
+        load(path)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("rules:\n  a: {metric: accuracy, at_least: 0.1}\n  a: {metric: accuracy, at_least: 0.9}\n")
+    with pytest.raises(TextgateError, match="the key a stands twice, in lines 2 and 3"):
+        load_rules(rules, "single-label")
+
+
+def test_words_that_yaml_takes_for_values_are_to_be_quoted(tmp_path: Path) -> None:
+    path = write(tmp_path, data={"labels": [False, "yes"]})
+    with pytest.raises(TextgateError, match=r"data\.labels\.0: .*\(value False\); put it in quotes"):
+        load(path)
 
 
 def test_overrides_are_checked_like_the_file(tmp_path: Path) -> None:

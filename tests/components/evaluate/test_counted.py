@@ -165,3 +165,20 @@ def test_a_tie_has_a_difference_of_nothing_within_bounds(rows: tuple[np.ndarray,
         assert entry["high"] < 0.02
     nothing = counted.compare(right(truth[:0]), truth[:0], truth[:0], ["accuracy"], OPTIONS)["accuracy"]
     assert (nothing["value"], nothing["bounds"], nothing["rows"]) == (None, None, 0)
+
+
+def test_a_loss_in_few_groups_of_rows_is_not_beyond_chance() -> None:
+    """Five of 51 rows are lost, each in a group of its own; then all in one."""
+    truth = np.zeros(51, int)
+    worse = np.where(np.arange(51) < 5, 1, 0)
+    apart, together = np.arange(51) // 1, np.where(np.arange(51) < 5, 0, np.arange(51))
+    for clusters, p in ((apart, 0.0625), (together, 1.0)):
+        for found in (
+            counted.compare(right(truth), worse, truth, ["accuracy"], OPTIONS, clusters)["accuracy"],
+            counted.compare_recalls(right(truth), worse, truth, OPTIONS, clusters)["a"]["recall"],
+        ):
+            assert (found["gained"], found["lost"], found["p"]) == (0, 5, pytest.approx(p))
+            alone = counted.compare(right(truth), worse, truth, ["accuracy"], OPTIONS)["accuracy"]
+            assert found["low"] <= alone["low"] and found["high"] >= alone["high"]
+    lost = counted.compare(right(truth), truth + 1, truth, ["accuracy", "macro_f1"], OPTIONS, apart)
+    assert all(-1 <= one["low"] <= one["value"] == -1 for one in lost.values())

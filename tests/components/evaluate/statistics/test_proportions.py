@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -10,7 +12,7 @@ from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from components.evaluate.statistics.bounds import TAILS, bound
-from components.evaluate.statistics.proportions import mcnemar, paired_bounds, wilson
+from components.evaluate.statistics.proportions import mcnemar, paired_bounds, sign_flips, wilson
 
 TABLES = [(14, 4, 400), (0, 0, 30), (5, 0, 20), (0, 7, 1000), (150, 86, 1600), (1, 1, 2), (3, 0, 3)]
 
@@ -57,3 +59,15 @@ def test_paired_bounds_rise_and_turn_round_with_the_models(gained: int, lost: in
     assert there == pytest.approx(-back[::-1], abs=1e-9)
     assert bound(there, 0.5) == pytest.approx((gained - lost) / rows, abs=1e-6)
     assert bound(there, 0.025) < bound(there, 0.975)
+
+
+@pytest.mark.parametrize(("gained", "lost", "rows"), TABLES)
+def test_with_groups_of_one_row_flipped_signs_are_mcnemars_test(gained: int, lost: int, rows: int) -> None:
+    net = np.repeat([1, -1, 0], [gained, lost, rows - gained - lost])
+    assert sign_flips(net) == pytest.approx(mcnemar(gained, lost), rel=1e-9)
+
+
+@pytest.mark.parametrize("net", [[3, 1, -2, 2, 0, 5], [4, 4, 4], [-6, 1], [2, -2], [0, 0]])
+def test_every_way_to_flip_the_signs_is_counted(net: list[int]) -> None:
+    sums = [np.dot(signs, net) for signs in itertools.product((1, -1), repeat=len(net))]
+    assert sign_flips(np.array(net)) == pytest.approx(np.mean(np.abs(sums) >= abs(sum(net))))

@@ -33,6 +33,15 @@ def noting_stop() -> Iterator[list[int]]:
 
 
 @contextmanager
+def holding_stop() -> Iterator[None]:
+    """What is begun here is not cut off: SIGTERM, SIGHUP and SIGINT take effect at its end."""
+    with noting_stop() as noted:
+        yield
+    if noted:
+        raise KeyboardInterrupt if noted[0] == signal.SIGINT else SystemExit(128 + noted[0])
+
+
+@contextmanager
 def unwinding_on_terminate() -> Iterator[None]:
     """SIGTERM and SIGHUP would end this process on the spot and leave its children behind: let it unwind instead."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 import serving
-from components.base.signals import unwinding_on_terminate
+from components.base.signals import holding_stop, unwinding_on_terminate
 from serving.client import http_client
 
 LAST_LINES = 15
@@ -82,14 +82,17 @@ def server(bundle: Path, start_timeout_s: float) -> Iterator[RunningServer]:
         port_file, errors = Path(folder) / "port", Path(folder) / "stderr"
         command = [sys.executable, "-m", "serving.server", "--bundle", str(bundle.resolve())]
         command += ["--port", "0", "--port-file", str(port_file)]
-        with errors.open("wb") as stderr:
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, env=_environment())
-        running = RunningServer(process, errors)
+        running = None
         try:
+            # Stopped between its start and here, the server would be nobody's.
+            with holding_stop(), errors.open("wb") as stderr:
+                process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, env=_environment())
+                running = RunningServer(process, errors)
             running.wait_ready(port_file, start_timeout_s)
             yield running
         finally:
-            running.stop()
+            if running:
+                running.stop()
 
 
 def _environment() -> dict[str, str]:

@@ -14,6 +14,7 @@ import pytest
 
 from components.base.settings import CanarySettings
 from components.canary.canary import canary
+from components.canary.process import server
 from serving.bundle import CANARY, load_manifest, write_manifest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -94,6 +95,7 @@ import sys
 from pathlib import Path
 from components.base.settings import CanarySettings
 from components.canary.canary import canary
+from components.canary.process import server
 
 sys.exit(0 if canary(Path(sys.argv[1]), CanarySettings(), Path(sys.argv[2])) else 3)
 """
@@ -152,3 +154,29 @@ def test_an_interrupted_canary_stops_its_server(tiny: ModuleType, tmp_path: Path
     assert process.wait(60) != 0
     wait_for(tmp_path / "bundle", False)
     assert not (tmp_path / "report" / "canary.json").exists()
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    ("number", "raised"),
+    [(signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit), (signal.SIGINT, KeyboardInterrupt)],
+)
+def test_a_server_that_was_just_started_is_stopped_too(
+    tiny: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    raised: type[BaseException],
+) -> None:
+    started = subprocess.Popen
+
+    def interrupted(*given: Any, **more: Any) -> Any:
+        process = started(*given, **more)
+        signal.raise_signal(number)
+        return process
+
+    tiny.write_bundle(tmp_path / "bundle")
+    monkeypatch.setattr("components.canary.process.subprocess.Popen", interrupted)
+    with pytest.raises(raised), server(tmp_path / "bundle", 30):
+        pass
+    assert not servers_on(tmp_path / "bundle")

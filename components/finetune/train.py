@@ -214,15 +214,16 @@ class Trainer:
         return sum(len(group.members) for epoch in done for groups in epoch for group in groups)
 
     def _keep(self, train_step: TrainStep, state: State) -> None:
-        if self.checkpoints and (self.stopped or self.checkpoints.due()):
+        stop = self.stopped[:1]
+        if self.checkpoints and (stop or self.checkpoints.due()):
             self.checkpoints.save(state, self._tensors(train_step))
-        if self.stopped:
+        if stop:
             kept = (
                 f"the next attempt goes on from {self.checkpoints.store.url}" if self.checkpoints else "nothing is kept"
             )
             where = f"in epoch {state.epoch + 1}, after update {state.update}"
             print(f"training was told to stop {where}; {kept}", file=sys.stderr, flush=True)
-            raise SystemExit(128 + self.stopped[0])
+            raise SystemExit(128 + stop[0])
 
     def _tensors(self, train_step: TrainStep) -> dict[str, np.ndarray]:
         kept = {"model": self.model.variables, "optimizer": train_step.variables}

@@ -35,7 +35,7 @@ FILES = {
     "test.parquet": b"test",
     "more/notes.txt": b"",
 }
-LARGE = {**FILES, "train.parquet": os.urandom(12 * MIB)}
+LARGE = {"train.parquet": os.urandom(12 * MIB)}
 FETCH = """
 import sys
 from pathlib import Path
@@ -216,8 +216,10 @@ def killed_in_mid_transfer(server: Weed, then: Callable[[], None] = lambda: None
 
         killer = Thread(target=kill)
         killer.start()
-        yield S3Settings(endpoint=proxy.endpoint)
-        killer.join(60)
+        try:
+            yield S3Settings(endpoint=proxy.endpoint)
+        finally:
+            killer.join(120)
         assert proxy.held.is_set()
 
 

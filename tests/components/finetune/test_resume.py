@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -44,32 +43,32 @@ def kept_in(place: Path, steps: int = 5) -> TrainingSettings:
     return SETTINGS.model_copy(update={"checkpoint": CheckpointSettings(place=str(place), minutes=0, steps=steps)})
 
 
-def wait_for(place: Path, process: subprocess.Popen[str], times: int = 1) -> None:
-    """Until a checkpoint was saved so many times."""
-    seen: set[int] = set()
-    while len(seen) < times:
-        assert process.poll() is None, f"it ended before it saved a checkpoint: {finish(process)}"
-        if (place / KEY).exists():
-            seen.add((place / KEY).stat().st_ino)
-        time.sleep(0.005)
+def stop(inputs: Path, name: str, settings: TrainingSettings, updates: int, number: int) -> tuple[int, str]:
+    """Trains so many updates and gets the signal then: exit status and what was said."""
+    held = inputs / f"{name}-held"
+    process = start(inputs, name, settings, hold=(held, updates))
+    while not held.exists():
+        assert process.poll() is None, f"it ended before {updates} updates: {finish(process)}"
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    if number != signal.SIGKILL:
+        held.unlink()
+    return finish(process)
 
 
 @pytest.mark.parametrize(
-    ("number", "times"),
+    ("number", "updates"),
     [
-        (signal.SIGTERM, 2),
-        pytest.param(signal.SIGKILL, 3, marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, 1, marks=pytest.mark.slow),
+        (signal.SIGTERM, 11),
+        pytest.param(signal.SIGKILL, 18, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 3, marks=pytest.mark.slow),
     ],
 )
 def test_stopped_anywhere_it_ends_in_the_same_bytes(
-    inputs: Path, whole: bytes, tmp_path: Path, number: int, times: int
+    inputs: Path, whole: bytes, tmp_path: Path, number: int, updates: int
 ) -> None:
     settings = kept_in(tmp_path)
-    process = start(inputs, f"stopped-{number}", settings)
-    wait_for(tmp_path, process, times)
-    os.kill(process.pid, number)
-    status, err = finish(process)
+    status, err = stop(inputs, f"stopped-{number}", settings, updates, number)
     assert status == (-number if number == signal.SIGKILL else 128 + number)
     if number != signal.SIGKILL:
         assert "the next attempt goes on from" in err and "Traceback" not in err
@@ -90,10 +89,7 @@ def test_every_kind_of_step_goes_on_to_the_same_bytes(inputs: Path, tmp_path: Pa
     done = finish(start(inputs, f"whole-{name}", SETTINGS.model_copy(update=changes)))
     assert done[0] == 0, done[1]
     settings = kept_in(tmp_path).model_copy(update=changes)
-    process = start(inputs, f"killed-{name}", settings)
-    wait_for(tmp_path, process, 2)
-    process.kill()
-    finish(process)
+    stop(inputs, f"killed-{name}", settings, 12, signal.SIGKILL)
     again = finish(start(inputs, f"killed-{name}", settings))
     assert again[0] == 0, again[1]
     whole, killed = (inputs / f"{which}-{name}/hf/model.safetensors" for which in ("whole", "killed"))

@@ -24,6 +24,22 @@ from pathlib import Path
 from components.base.settings import FinetuneStep
 from components.finetune.finetune import finetune
 folder = Path(sys.argv[1])
+if sys.argv[4:]:
+    import time
+    from components.finetune.checkpoints import Checkpoints
+
+    asked, held, due = 0, Path(sys.argv[4]), Checkpoints.due
+
+    def wait_at(self):
+        global asked
+        asked += 1
+        if asked == int(sys.argv[5]):
+            held.touch()
+            while held.exists():
+                time.sleep(0.01)
+        return due(self)
+
+    Checkpoints.due = wait_at
 settings = FinetuneStep.model_validate_json(sys.argv[2])
 finetune(folder / "encoded", folder / "base_model", settings, Path(sys.argv[3]))
 """
@@ -41,10 +57,16 @@ def write_inputs(folder: Path, task: Task = "single-label") -> Path:
 
 
 def start(
-    inputs: Path, name: str, settings: TrainingSettings, model: ModelSettings | None = None
+    inputs: Path,
+    name: str,
+    settings: TrainingSettings,
+    model: ModelSettings | None = None,
+    hold: tuple[Path, int] | None = None,
 ) -> subprocess.Popen[str]:
+    """With `hold` it creates that file after so many updates, and waits until the file is gone."""
     step = FinetuneStep(model=model or ModelSettings(), training=settings)
     command = [sys.executable, "-c", SCRIPT, str(inputs), step.model_dump_json(), str(inputs / name)]
+    command += map(str, hold or ())
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 

@@ -28,7 +28,7 @@ from components.evaluate.lineage import seen_rows
 from components.evaluate.metrics import Rows, agreement, score, score_slices
 from components.evaluate.reports import write_reports
 from components.evaluate.slices import Slice, known_slices, worst_slices
-from components.evaluate.timing import measure
+from serving.bench import time_bundle
 from serving.bundle import MODEL, TOKENIZER
 from serving.predictor import Classifier, Predictor, Scorer
 from serving.tasks.task import Decider
@@ -199,7 +199,7 @@ def evaluate(
         write_reports(result, found.curves(), folder)
     with new_folder(timing) as folder:
         rows = found.rows.targets.rows[: settings.options.timing_rows]
-        write_json(folder / "timing.json", measure(found.predictor, rows))
+        write_json(folder / "timing.json", time_bundle(bundle, found.predictor.manifest, rows))
 
 
 def _read(tables: Path, split: str, settings: EvaluateStep) -> pa.Table:

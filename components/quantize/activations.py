@@ -19,8 +19,8 @@ Feed = dict[str, np.ndarray]
 
 
 class Activation:
-    """Of one tensor: `low` and `high`, float32 [channels], the extremes in each channel of all tokens that were added,
-    0 included; and of at most `limit` tokens, drawn evenly, `sample` float32 [tokens, channels]."""
+    """Of one tensor: `low` and `high`, float32 [channels], the extremes over all tokens that were added, 0 included;
+    and of at most `limit` tokens, drawn evenly, `sample` float32 [tokens, channels]."""
 
     def __init__(self, channels: int, limit: int, seed: int) -> None:
         self.low, self.high = np.zeros(channels, np.float32), np.zeros(channels, np.float32)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from serving.bench import measure, processor
 
 from components.base.encoding import Encoder
 from components.base.errors import TextgateError
@@ -25,6 +24,7 @@ from components.quantize.candidates import make_candidates
 from components.quantize.card import model_card
 from components.quantize.comparison import choose, compare, judge
 from components.quantize.examples import examples
+from serving.bench import measure, processor
 from serving.bundle import CANARY, CARD, MODEL, PROFILE, TOKENIZER, write_manifest
 from serving.predictor import Scorer
 

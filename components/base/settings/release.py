@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 
 from components.base.settings.section import Fraction, Section
 
-
 Precision = Literal["float32", "int8", "mixed", "float16"]
 
 

@@ -53,7 +53,7 @@ def quantize(
             Encoder(tokenizer, Truncation.of(settings.tokenization)), _calibration(targets, settings)
         )
         sensitivity = make_candidates(checkpoint / MODEL, encoded, settings.limits, models)
-        paths = {name: models / f"{name}.onnx" for name in settings.limits.candidates}
+        paths: dict[str, Path] = {name: models / f"{name}.onnx" for name in settings.limits.candidates}
         logits, figures = _compare(paths, tokenizer, targets, settings)
         timing = _time(paths, tokenizer, targets, settings)
     chosen, why = choose(figures, timing["candidates"], settings.limits.policy)

@@ -59,7 +59,7 @@ def _frame(given: Any, names: Sequence[str]) -> pd.DataFrame:
         raise TextgateError(f"the model takes a frame with {' and '.join(names)}, got {type(given).__name__}") from None
     if frame.shape == (0, 0):
         return frame.reindex(columns=list(names))
-    if list(frame.columns) == list(range(len(names))):
+    if frame.columns.equals(pd.RangeIndex(len(names))):
         return frame.set_axis(list(names), axis=1)
     return frame
 

@@ -47,7 +47,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path, strict: bool = False) -> Any:
-    """Raises TextgateError when the file is absent, cannot be read, or is not JSON; `strict`, when a key stands twice."""
+    """Raises TextgateError when the file cannot be read or is not JSON, if `strict` also when a key stands twice."""
     try:
         return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique if strict else None)
     except FileNotFoundError:

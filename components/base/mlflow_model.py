@@ -68,7 +68,7 @@ def write_mlmodel(bundle: Path, folder: Path | None = None, ids: Mapping[str, An
 
 
 def _signature(task: Task) -> dict[str, str | None]:
-    """As MLflow's ModelSignature has it: each part as JSON. Columns of a single text have no name, for a list has none."""
+    """As MLflow's ModelSignature has it: each part as JSON. A single text has no name, since in a list it has none."""
     names: list[dict[str, str]] = [{"name": name} if len(task.inputs) > 1 else {} for name in task.inputs]
     inputs = [{**TEXT, **name, "required": True} for name in names]
     outputs = [{**COLUMNS[name], "name": name, "required": True} for name in task.shown]

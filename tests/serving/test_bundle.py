@@ -151,7 +151,18 @@ def test_the_manifest_says_how_texts_are_cut(tiny: ModuleType, tmp_path: Path, t
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff", b"[]", b"{}", b'"bundle"', b"null", b"7", b"[" * 100_000, b'{"temperature": ' + b"9" * 5000 + b"}"],
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'"bundle"',
+        b"null",
+        b"7",
+        b"[" * 100_000,
+        b'{"temperature": ' + b"9" * 5000 + b"}",
+    ],
 )
 def test_a_malformed_manifest_is_refused(bundle: Path, content: bytes) -> None:
     (bundle / "bundle.json").write_bytes(content)

@@ -72,7 +72,10 @@ def test_one_text(single: Any, given: Any) -> None:
 
 
 def test_answers_have_the_index_of_the_rows(single: Any) -> None:
-    assert FRAME.join(single.predict(FRAME), rsuffix="_given")["label_given"].to_dict() == {7: "positive", 3: "negative"}
+    assert FRAME.join(single.predict(FRAME), rsuffix="_given")["label_given"].to_dict() == {
+        7: "positive",
+        3: "negative",
+    }
     assert single.predict(FRAME["text"]).index.tolist() == [7, 3]
 
 

@@ -76,7 +76,7 @@ def test_a_copied_folder_loads_by_itself_without_a_warning(tmp_path: Path, tiny:
     folders = [shutil.move(write(tmp_path / task, task, tiny), tmp_path / f"copied {task}") for task in TASKS]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
     command = [sys.executable, "-c", LOAD, *map(str, folders)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     single, several, pair, tags = (json.loads(line)[0] for line in done.stdout.splitlines())
     assert (single, pair) == ({"label": "positive"}, {"label": "follows"})

@@ -124,23 +124,20 @@ def _figures(summary: Mapping[str, Any]) -> list[str]:
         [
             f"**{name}**" if name == summary["chosen"] else name,
             f"{figures[metric]:.4f}",
-            f"{figures[f'{metric}_drop']:+z.4f}{_interval(figures.get(f'{metric}_drop_interval'))}",
+            f"{figures[f'{metric}_drop']:+z.4f} [{low:+z.4f}, {high:+z.4f}]",
             f"{figures['agreement']:.4f}",
             f"{figures['max_logit_difference']:.4f}",
             f"{figures['bytes'] / 1e6:.1f}",
             "yes" if figures["within_limits"] else f"no: {prose(figures['why'])}",
         ]
         for name, figures in candidates.items()
+        for low, high in [figures[f"{metric}_drop_interval"]]
     ]
     parts = [table(header, rows), f"The model is **{summary['chosen']}**: {prose(summary['why'])}."]
     kept = [one["layer"] for one in summary.get("sensitivity", []) if one["float"]]
     if kept and summary["chosen"] == "mixed":
         parts.append(f"Layers that stay float32: {', '.join(map(code, kept))}.")
     return parts
-
-
-def _interval(bounds: Any) -> str:
-    return f" [{bounds[0]:+z.4f}, {bounds[1]:+z.4f}]" if bounds else ""
 
 
 def _probabilities(settings: QuantizeStep, summary: Mapping[str, Any]) -> str:

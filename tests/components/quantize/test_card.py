@@ -147,15 +147,14 @@ def test_many_labels_stand_in_the_table_alone() -> None:
 
 
 def test_several_labels_have_their_thresholds() -> None:
-    metric = {"micro_f1": 0.5, "micro_f1_drop": 0.0}
+    metric = {"micro_f1": 0.5, "micro_f1_drop": 0.125, "micro_f1_drop_interval": [0.1, 0.15]}
     candidates = {"float32": {**SUMMARY["candidates"]["float32"], **metric}}
     changes = {"metric": "micro_f1", "candidates": candidates, "chosen": "float32", "abstain_below": 0.0}
     text = card(step("multi-label"), thresholds=[0.5, 0.25, 0.75], **changes)
     assert "Gives a text any number of `bad`, `good`, `plain`." in text
     assert "| `good` | 234 | 0.2500 |" in text
     assert "| candidate | micro F1 | micro F1 lost [95% interval] |" in text
-    assert "| **float32** | 0.5000 | +0.0000 [" not in text
-    assert "| **float32** | 0.5000 | +0.0000 |" in text
+    assert "| **float32** | 0.5000 | +0.1250 [+0.1000, +0.1500] |" in text
     assert "No probability was fitted" in text
     assert "Whatever is asked gets one of the labels" not in text
 

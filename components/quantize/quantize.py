@@ -13,7 +13,8 @@ import numpy as np
 
 from components.base.encoding import Encoder
 from components.base.errors import TextgateError
-from components.base.files import new_folder, sha256_file, write_json, write_text
+from components.base.files import new_folder, read_json, sha256_file, write_json, write_text
+from components.base.mlflow_model import write_mlmodel
 from components.base.progress import Progress
 from components.base.settings import QuantizeStep
 from components.base.tables import read_table
@@ -75,7 +76,8 @@ def quantize(
         shutil.copyfile(tokenizer, folder / TOKENIZER)
         shutil.copyfile(profile, folder / PROFILE)
         write_json(folder / CANARY, examples(targets, logits[chosen]))
-        write_text(folder / CARD, model_card(settings, summary))
+        versions = {name: importlib.metadata.version(name) for name in RECORDED_VERSIONS}
+        write_text(folder / CARD, model_card(settings, summary, read_json(profile), versions))
         write_manifest(
             folder,
             name=settings.name,
@@ -84,10 +86,11 @@ def quantize(
             truncation=Truncation.of(settings.tokenization),
             temperature=temperature,
             precision=chosen,
-            versions={name: importlib.metadata.version(name) for name in RECORDED_VERSIONS},
+            versions=versions,
             thresholds=targets.decider.thresholds,
             abstain_below=abstain_below,
         )
+        write_mlmodel(folder)
     with new_folder(report) as folder:
         write_json(folder / "quantization.json", summary)
         write_json(folder / "timing.json", timing)

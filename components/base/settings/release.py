@@ -6,9 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.base.precisions import Precision
 from components.base.settings.section import Fraction, Section
-
-Precision = Literal["float32", "int8", "mixed", "float16"]
 
 
 class QuantizationSettings(Section):

@@ -15,6 +15,7 @@ from seqeval.scheme import IOB2
 
 from components.base.errors import TextgateError
 from components.base.files import write_json
+from components.base.metric_names import METRICS
 from components.base.settings import (
     CanarySettings,
     EvaluateStep,
@@ -86,7 +87,7 @@ def test_the_bundle_is_of_its_task(made: tuple[str, Path]) -> None:
     assert float32[main] > 0.7
     assert 0.5 < int8["agreement"] <= 1
     assert int8[f"{main}_drop"] == pytest.approx(float32[main] - int8[main])
-    assert main.replace("_f1", "").capitalize() in (folder / "bundle" / "README.md").read_text()
+    assert f"| candidate | {METRICS[main].words} |" in (folder / "bundle" / "README.md").read_text()
 
 
 def test_the_metrics_are_those_of_the_stored_predictions(made: tuple[str, Path]) -> None:

@@ -13,13 +13,15 @@ class QuantizationSettings(Section):
     """int8 is taken when, on validation rows, it agrees with float this often and loses at most this much accuracy
     (for several labels or tags: micro F1). `abstain_precision` is the share of answers that shall be right where those
     of low probability are withheld; the bundle holds the probability for it (0: all are given). Where a row has one
-    label."""
+    label. `fit_thresholds`: of several labels, each gets a threshold of its own, fitted on validation rows; else all
+    have 0.5."""
 
     candidates: Annotated[list[Literal["float32", "int8"]], Field(min_length=1)] = ["float32", "int8"]
     min_agreement: Fraction = 0.97
     max_accuracy_drop: Fraction = 0.01
     max_rows: Annotated[int, Field(ge=0)] = 2000
     abstain_precision: Fraction = 0.95
+    fit_thresholds: bool = True
 
     @model_validator(mode="after")
     def float_stands_by(self) -> Self:

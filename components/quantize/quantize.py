@@ -16,12 +16,12 @@ from components.base.settings import QuantizeStep
 from components.base.tables import read_table
 from components.base.targets import Targets, targets_of
 from components.base.truncation import Truncation
-from components.quantize.calibration import fit_abstention, fit_temperature
+from components.quantize.calibration import fit_abstention, fit_decider
 from components.quantize.candidates import choose, compare, judge, make_candidate
 from components.quantize.card import model_card
 from components.quantize.examples import examples
 from serving.bundle import CANARY, CARD, MODEL, PROFILE, TOKENIZER, write_manifest
-from serving.predictor import Scorer
+from serving.predictor import Classifier, Scorer
 
 RECORDED_VERSIONS = ("onnxruntime", "tokenizers", "numpy")
 
@@ -39,21 +39,27 @@ def quantize(checkpoint: Path, tables: Path, profile: Path, settings: QuantizeSt
         try:
             logits, figures = _score_candidates(checkpoint / MODEL, tokenizer, targets, settings, work)
             chosen, why = choose(figures)
-            temperature = fit_temperature(logits[chosen], targets.truth)
-            abstain_below = _abstention(targets, logits[chosen], temperature, settings.limits.abstain_precision)
+            decider = fit_decider(targets, logits[chosen], settings.limits.fit_thresholds)
+            precision = settings.limits.abstain_precision
+            abstain_below = _abstention(targets, logits[chosen], decider.temperature, precision)
             shutil.move(work / f"{chosen}.onnx", folder / MODEL)
         finally:
             shutil.rmtree(work)
         shutil.copyfile(tokenizer, folder / TOKENIZER)
         shutil.copyfile(profile, folder / PROFILE)
-        write_json(folder / CANARY, examples(targets, logits[chosen]))
+        cut = Truncation.of(settings.tokenization)
+        scorer = Scorer(folder / MODEL, folder / TOKENIZER, cut, task=targets.task)
+        asked = examples(targets, logits[chosen], Classifier(scorer, decider))
+        write_json(folder / CANARY, asked)
         summary = {
             "chosen": chosen,
             "why": why,
             "metric": targets.main,
             "candidates": figures,
-            "temperature": temperature,
+            "temperature": decider.temperature,
+            **({"thresholds": decider.thresholds} if decider.thresholds else {}),
             "abstain_below": abstain_below,
+            "canary": {"examples": len(asked), "right": sum(example.get("right", True) for example in asked)},
             "rows": len(targets),
         }
         write_text(folder / CARD, model_card(settings, summary))
@@ -62,11 +68,11 @@ def quantize(checkpoint: Path, tables: Path, profile: Path, settings: QuantizeSt
             name=settings.name,
             task=targets.task.name,
             labels=settings.data.labels,
-            truncation=Truncation.of(settings.tokenization),
-            temperature=temperature,
+            truncation=cut,
+            temperature=decider.temperature,
             precision=chosen,
             versions={name: importlib.metadata.version(name) for name in RECORDED_VERSIONS},
-            thresholds=targets.decider.thresholds,
+            thresholds=decider.thresholds,
             abstain_below=abstain_below,
         )
     with new_folder(report) as folder:

@@ -123,6 +123,8 @@ def load_manifest(folder: Path) -> Manifest:
     """The manifest alone; the files are not looked at. Raises TextgateError when it is absent, malformed or newer."""
     if not folder.is_dir():
         raise TextgateError(f"the bundle {folder} is not a folder")
+    if not (folder / MANIFEST).exists():
+        raise TextgateError(f"the folder {folder} is no bundle: its {MANIFEST} does not exist")
     return _parse(read_json(folder / MANIFEST), folder)
 
 

@@ -16,6 +16,7 @@ from components.base.counts import Floats
 from components.base.errors import TextgateError
 from components.base.files import new_folder, sha256_file, write_json
 from components.base.settings import EvaluateStep
+from components.base.statistics.bounds import TAILS
 from components.base.tables import read_table
 from components.base.targets import targets_of
 from components.base.thresholds import fit_thresholds
@@ -29,8 +30,7 @@ from components.evaluate.lineage import seen_rows
 from components.evaluate.metrics import Rows, agreement, score, score_slices
 from components.evaluate.reports import write_reports
 from components.evaluate.slices import Slice, known_slices, worst_slices
-from components.evaluate.statistics.bounds import TAILS
-from components.evaluate.timing import measure
+from serving.bench import time_bundle
 from serving.bundle import MODEL, TOKENIZER
 from serving.predictor import Classifier, Predictor, Scorer
 from serving.tasks.task import Decider
@@ -210,7 +210,7 @@ def evaluate(
         write_reports(result, found.curves(), folder)
     with new_folder(timing) as folder:
         rows = found.rows.targets.rows[: settings.options.timing_rows]
-        write_json(folder / "timing.json", measure(found.predictor, rows))
+        write_json(folder / "timing.json", time_bundle(bundle, found.predictor.manifest, rows))
 
 
 def _read(tables: Path, split: str, settings: EvaluateStep) -> pa.Table:

@@ -91,3 +91,12 @@ def softmax(logits: Logits, temperature: float = 1.0) -> Probabilities:
     powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     shares: Probabilities = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
     return shares
+
+
+def answer_parts(answer: str | Sequence[Any]) -> list[str]:
+    """A label, labels or entities, as equal answers have them equal."""
+    if isinstance(answer, str):
+        return [answer]
+    return sorted(
+        part if isinstance(part, str) else f"{part['label']} {part['text']!r} at {part['start']}" for part in answer
+    )

@@ -48,7 +48,15 @@ def quantized(folder: Path, task: str, name: str = "bundle", **limits: Any) -> A
         limits=QuantizationSettings(**LENIENT | limits),
     )
     report = folder / f"{name}-report"
-    quantize(folder / "checkpoint", folder / "tables", folder / "profile.json", step, folder / name, report)
+    quantize(
+        folder / "checkpoint",
+        folder / "tables",
+        folder / "profile.json",
+        step,
+        folder / name,
+        report,
+        folder / f"{name}-candidates",
+    )
     return read(report, "quantization.json")
 
 
@@ -76,7 +84,7 @@ def shifted(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder, "label", [[LABELS["multi-label"][label] for label in np.flatnonzero(row)] for row in given], split
         )
     quantized(folder, "multi-label")
-    for name in ("plain", "plain-report"):
+    for name in ("plain", "plain-report", "plain-candidates"):
         shutil.rmtree(folder / name)
     quantized(folder, "multi-label", "plain", fit_thresholds=False)
     shutil.copyfile(folder / "checkpoint" / "model.onnx", folder / "checkpoint" / LINEAR)

@@ -30,6 +30,8 @@ MANIFEST = "bundle.json"
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
 CANARY = "canary.json"
+# Of an example of the canary; missing where it is true.
+RIGHT = "right"
 CARD = "README.md"
 PROFILE = "profile.json"
 REQUIRED = (MODEL, TOKENIZER)
@@ -171,9 +173,10 @@ def digest(folder: Path) -> str:
 
 
 def read_canary(folder: Path) -> list[dict[str, Any]]:
-    """The stored examples: of each the task's inputs and, as `label`, `labels` or `entities`, the right answer.
+    """The stored examples: of each the task's inputs and, as `label`, `labels` or `entities`, what the bundle answers.
 
-    An entity is {"label", "text", "start", "end"}. Raises TextgateError when there are none or they are malformed.
+    An entity is {"label", "text", "start", "end"}. `right` is false where the answer is not known to be right, and
+    missing where it is. Raises TextgateError when there are none or they are malformed.
     """
     task = TASKS[load_manifest(folder).task]
     keys = [*task.inputs, task.outputs[0].name]
@@ -183,15 +186,17 @@ def read_canary(folder: Path) -> list[dict[str, Any]]:
     for example in examples:
         if not _is_example(example, task):
             form = ", ".join(f'"{key}": ...' for key in keys)
-            raise TextgateError(f"{folder / CANARY}: an example must be {{{form}}}, got {example!r}")
-    return [{key: example[key] for key in keys} for example in examples]
+            marked = f'with "{RIGHT}": false where its answer is not known to be right'
+            raise TextgateError(f"{folder / CANARY}: an example must be {{{form}}}, {marked}, got {example!r}")
+    return [{key: example[key] for key in (*keys, RIGHT) if key in example} for example in examples]
 
 
 def _is_example(value: Any, task: Task) -> bool:
     if not isinstance(value, dict) or not all(_is_text(value.get(name)) for name in task.inputs):
         return False
-    right, output = value.get(task.outputs[0].name), task.outputs[0]
-    return isinstance(right, list) if output.structured else _is_text(right)
+    answer, output = value.get(task.outputs[0].name), task.outputs[0]
+    known = isinstance(answer, list) if output.structured else _is_text(answer)
+    return known and isinstance(value.get(RIGHT, True), bool)
 
 
 def _is_text(value: Any) -> bool:

@@ -261,12 +261,21 @@ def test_every_key_is_needed(bundle: Path) -> None:
             verify(bundle)
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", '[{"text": "a"}]', '[{"text": 1, "label": "b"}]', "["])
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "{}", '[{"text": "a"}]', '[{"text": 1, "label": "b"}]', '[{"text": "a", "label": "b", "right": 0}]', "["],
+)
 def test_malformed_examples_are_refused(bundle: Path, content: str) -> None:
     assert read_canary(bundle)[1] == {"text": "bad", "label": "negative"}
     (bundle / "canary.json").write_text(content)
     with pytest.raises(TextgateError, match=r"canary\.json"):
         read_canary(bundle)
+
+
+def test_an_example_says_where_its_answer_is_not_known_to_be_right(bundle: Path) -> None:
+    stored = [{"text": "a", "label": "b", "right": False, "note": ""}, {"text": "a", "label": "b"}]
+    (bundle / "canary.json").write_text(json.dumps(stored))
+    assert read_canary(bundle) == [{"text": "a", "label": "b", "right": False}, {"text": "a", "label": "b"}]
 
 
 def test_nothing_is_written_for_a_value_that_is_not_allowed(tiny: ModuleType, tmp_path: Path) -> None:

@@ -63,12 +63,14 @@ class QuantizeStep(Section):
 
 class EvaluateStep(Section):
     """`behaviour` is what the file options.behaviour holds; its place is left out. `remotes` and `s3` lead to the data
-    that the champion was trained on."""
+    that the champion was trained on. `fit_thresholds` is quantization's: the linear model gets thresholds where the
+    bundle does."""
 
     name: Name
     data: DataSchema
     options: EvaluationSettings
     behaviour: dict[str, BehaviourTest] = {}
+    fit_thresholds: bool = True
     remotes: list[str] = []
     s3: S3Settings = S3Settings()
 
@@ -103,6 +105,7 @@ def step_sections(
             data=data,
             options=settings.evaluation_options.model_copy(update={"behaviour": ""}),
             behaviour=behaviour,
+            fit_thresholds=settings.quantization.fit_thresholds,
             remotes=settings.data.remotes,
             s3=s3,
         ),

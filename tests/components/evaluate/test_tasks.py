@@ -79,7 +79,10 @@ def test_the_bundle_is_of_its_task(made: tuple[str, Path]) -> None:
     task, folder = made
     manifest, report = verify(folder / "bundle"), read(folder / "report", "quantization.json")
     assert (manifest.task, manifest.labels) == (task, LABELS[task])
-    assert manifest.thresholds == ([0.5] * 3 if task == "multi-label" else [])
+    assert len(manifest.thresholds) == (3 if task == "multi-label" else 0)
+    assert report.get("thresholds", []) == manifest.thresholds
+    stored = read_canary(folder / "bundle")
+    assert report["canary"] == {"examples": len(stored), "right": len(stored)}
     main = "accuracy" if task == "text-pair" else "micro_f1"
     assert report["metric"] == main
     int8, float32 = report["candidates"]["int8"], report["candidates"]["float32"]

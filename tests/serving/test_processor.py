@@ -8,7 +8,7 @@ import pytest
 
 from serving.processor import described, processor
 
-NAMES = "AVX2 AVX-512 VNNI AMX".split()
+NAMES = ["AVX2", "AVX-512", "VNNI", "AMX"]
 
 
 def intel(flags: str) -> str:

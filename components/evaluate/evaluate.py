@@ -15,6 +15,7 @@ from components.base.counts import Floats
 from components.base.errors import TextgateError
 from components.base.files import new_folder, sha256_file, write_json
 from components.base.settings import EvaluateStep
+from components.base.statistics.bounds import TAILS
 from components.base.tables import read_table
 from components.base.targets import targets_of
 from components.evaluate import probable
@@ -27,7 +28,6 @@ from components.evaluate.lineage import seen_rows
 from components.evaluate.metrics import Rows, agreement, score, score_slices
 from components.evaluate.reports import write_reports
 from components.evaluate.slices import Slice, known_slices, worst_slices
-from components.evaluate.statistics.bounds import TAILS
 from serving.bench import time_bundle
 from serving.bundle import MODEL, TOKENIZER
 from serving.predictor import Classifier, Predictor, Scorer

@@ -8,7 +8,7 @@ import numpy as np
 
 from components.base.errors import TextgateError
 from components.base.targets import Targets
-from components.quantize.candidates import decided
+from components.quantize.comparison import decided
 
 EXAMPLES_PER_LABEL = 2
 

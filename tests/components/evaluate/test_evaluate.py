@@ -55,7 +55,15 @@ def folder(tmp_path: Path) -> Path:
 def make_bundle(folder: Path, checkpoint: str, bundle: str, step: QuantizeStep) -> dict[str, Any]:
     """Gives the report of the choice."""
     report = folder / f"{bundle}-report"
-    quantize(folder / checkpoint, folder / "tables", folder / "profile.json", step, folder / bundle, report)
+    quantize(
+        folder / checkpoint,
+        folder / "tables",
+        folder / "profile.json",
+        step,
+        folder / bundle,
+        report,
+        folder / f"{bundle}-candidates",
+    )
     content: dict[str, Any] = json.loads((report / "quantization.json").read_text())
     return content
 

@@ -49,7 +49,7 @@ def make_bundle(folder: Path, task: str, **limits: Any) -> Any:
         limits=QuantizationSettings(**limits),
     )
     inputs = folder / "checkpoint", folder / "tables", folder / "profile.json"
-    quantize(*inputs, step, folder / "bundle", folder / "report")
+    quantize(*inputs, step, folder / "bundle", folder / "report", folder / "candidates")
     return read(folder / "report", "quantization.json")
 
 

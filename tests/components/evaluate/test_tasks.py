@@ -21,6 +21,7 @@ from components.base.settings import (
     EvaluateStep,
     EvaluationSettings,
     GateSettings,
+    GateStep,
     QuantizationSettings,
     QuantizeStep,
     TokenizationSettings,
@@ -109,7 +110,10 @@ def test_the_metrics_are_those_of_the_stored_predictions(made: tuple[str, Path])
     right = [sorted(one) == sorted(other) for one, other in pairs]
     assert found["bundle"]["metrics"]["accuracy"]["value"] == pytest.approx(np.mean(right))
     assert (folder / "evaluation" / "confusion.png").exists() == (task == "text-pair")
-    assert read(folder / "timing", "timing.json")["p50_ms"] > 0
+    timing = read(folder / "timing", "timing.json")
+    assert timing.keys() == {"p50_ms", "p95_ms", "texts_per_second", "load_s", "rows", "threads", "processor"}
+    assert (timing["rows"], timing["p50_ms"] > 0) == (5, True)
+    assert timing["processor"].keys() == {"name", "machine", "cores", "has", "lacks"}
 
 
 def test_swapping_champion_and_challenger_turns_sign_and_verdict(made: tuple[str, Path]) -> None:
@@ -121,7 +125,7 @@ def test_swapping_champion_and_challenger_turns_sign_and_verdict(made: tuple[str
 
     def judged(name: str) -> bool:
         inputs = folder / "evaluation", folder / "timing", folder / "validation"
-        return gate(*inputs, rules, folder / name, folder / f"{name}.html")
+        return gate(*inputs, GateStep(options=rules), folder / name, folder / f"{name}.html")
 
     write_json(folder / "validation" / "validation.json", {"checks": []})
     up = run(folder, task, "champion")

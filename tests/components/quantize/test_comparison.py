@@ -157,7 +157,8 @@ def test_what_is_lost_has_an_interval_that_covers_it() -> None:
     logits, _ = logits_with(3)
     low, high = compare(right(truth), logits, reference, 300, PLAIN)["accuracy_drop_interval"]
     assert -0.01 < low < 0.03 < high < 0.1
-    none = compare(right(truth), reference, reference, 300, PLAIN)["accuracy_drop_interval"]
+    assert compare(right(truth), reference, reference, 900, PLAIN)["accuracy_drop_interval"] == [0, 0]
+    none = compare(right(truth), reference.copy(), reference, 300, PLAIN)["accuracy_drop_interval"]
     assert none[0] == pytest.approx(-none[1]) and 0.03 < none[1] < 0.045, "no difference in 100 rows proves little"
     sets = np.random.default_rng(0).random((400, 3)) < 0.5
     targets = SetTargets([""] * 400, sets, ["a", "b", "c"])

@@ -139,7 +139,7 @@ def _rows_of(texts: Path, task: Task) -> list[Any]:
 
 
 def _answers_rightly(model: Classifier, example: Mapping[str, Any]) -> bool:
-    """By itself, as a server is asked: what an int8 model answers depends a little on the others of its batch."""
+    """By itself, as a server is asked."""
     task = model.task
     columns, right = [[example[name]] for name in task.inputs], task.outputs[0].name
     answers = task.answers(columns, model.probabilities(task.read(columns)), model.decider)

@@ -16,7 +16,7 @@ from components.base.errors import TextgateError
 from components.base.files import write_json
 from components.base.settings import CanarySettings
 from components.canary.process import RunningServer, ServerFailedError, server
-from serving.bundle import load_manifest, read_canary
+from serving.bundle import RIGHT, load_manifest, read_canary
 from serving.client import Description, Row, infer_body, infer_path, predictions
 from serving.tasks import TASKS
 from serving.tasks.task import answer_parts
@@ -70,9 +70,11 @@ def _questions(bundle: Path, settings: CanarySettings, running: RunningServer) -
         return
     rows = [tuple(example[name] for name in task.inputs) for example in examples]
     for number, (row, example) in enumerate(zip(rows, examples, strict=True), 1):
-        right = answer_parts(example[outputs[0]])
-        expected = ", ".join(right) or "nothing"
-        yield _asked(f"example {number}", expected, partial(_example, client, model, row, right))
+        known = answer_parts(example[outputs[0]])
+        expected = ", ".join(known) or "nothing"
+        if not example.get(RIGHT, True):
+            expected += " (what the model answered when it was made; not known to be right)"
+        yield _asked(f"example {number}", expected, partial(_example, client, model, row, known))
     refusal = "refused with a status from 400 to 499 and an error; still ready"
     yield _asked("malformed request", refusal, partial(_malformed, client, model))
     yield _asked("long text", "answered, or refused with a status from 400 to 499", partial(_long, client, model))
@@ -88,7 +90,7 @@ def _asked(check: str, expected: str, question: Callable[[], tuple[str, bool]]) 
     return Check(check, observed, expected, passed)
 
 
-def _example(client: httpx.Client, model: Description, row: Row, right: list[str]) -> tuple[str, bool]:
+def _example(client: httpx.Client, model: Description, row: Row, known: list[str]) -> tuple[str, bool]:
     response = client.post(infer_path(model.name), json=infer_body(model, [row]))
     if response.status_code != httpx.codes.OK:
         return f"status {response.status_code}: {response.text[:200]}", False
@@ -96,7 +98,7 @@ def _example(client: httpx.Client, model: Description, row: Row, right: list[str
     ranking = [f"{label} ({probability:.3f})" for label, probability in answer.ranking]
     labels: list[Any] = [label for label, _ in answer.ranking]
     found = answer_parts(answer.entities or labels)
-    return ", ".join(ranking or found) or "nothing", found == right
+    return ", ".join(ranking or found) or "nothing", found == known
 
 
 def _malformed(client: httpx.Client, model: Description) -> tuple[str, bool]:

@@ -12,19 +12,22 @@ from components.base.statistics.bounds import bound
 from components.base.statistics.proportions import paired_bounds
 from components.base.statistics.resampling import distinct, resample
 from components.base.targets import Targets
-from serving.tasks.task import Decisions
+from serving.tasks.task import Decider, Decisions
 
 CONFIDENCE = 0.95
 SAMPLES = 2000
 
 
-def compare(targets: Targets, logits: np.ndarray, reference: np.ndarray, size: int) -> dict[str, Any]:
-    """A candidate's figures against the float logits on rows whose answers are known.
+def compare(targets: Targets, logits: np.ndarray, reference: np.ndarray, size: int, decider: Decider) -> dict[str, Any]:
+    """A candidate's figures against the float logits on rows whose answers are known, both decided by `decider`.
 
     `agreement` is the share of decisions that are the same: of rows, all labels of one together, or of words. What the
     main metric loses has an interval of 95 %.
     """
-    predicted, expected = decided(targets, logits), decided(targets, reference)
+    task = targets.task
+    predicted, expected = (
+        task.decide(task.probabilities(found, decider.temperature), decider) for found in (logits, reference)
+    )
     value, best = (float(targets.counts(found).whole().metric(targets.main)[0]) for found in (predicted, expected))
     return {
         "agreement": float(targets.same(predicted, expected).mean()),
@@ -34,11 +37,6 @@ def compare(targets: Targets, logits: np.ndarray, reference: np.ndarray, size: i
         "max_logit_difference": float(np.nanmax(np.abs(logits - reference))),
         "bytes": size,
     }
-
-
-def decided(targets: Targets, logits: np.ndarray) -> Decisions:
-    """What a model of these logits decides as long as nothing is fitted."""
-    return targets.task.decide(targets.task.probabilities(logits, 1.0), targets.decider)
 
 
 def judge(figures: Mapping[str, Any], main: str, limits: QuantizationSettings) -> str:
@@ -58,7 +56,7 @@ def choose(
     within = [name for name, figures in candidates.items() if figures["within_limits"]]
     if policy == "fastest_within":
         chosen = min(within, key=lambda name: timing[name]["p50_ms"])
-        why = f"the fastest within the limits, {timing[chosen]['p50_ms']:.2f} ms a text"
+        why = "the fastest within the limits"
     elif policy == "smallest_within":
         chosen = min(within, key=lambda name: candidates[name]["bytes"])
         why = f"the smallest within the limits, {candidates[chosen]['bytes'] / 1e6:.1f} MB"

@@ -80,7 +80,8 @@ class _Rewriting:
         for lookup in self.layers.lookups:
             found[str(lookup.gather.output[0])] = [(lookup, self._lookup(lookup))]
         for source, group in self.layers.dense.items():
-            scale, parts = self.scales[source], []
+            scale = self.scales[source]
+            parts: list[tuple[Dense | Lookup, list[NodeProto]]] = []
             for number, dense in enumerate(group):
                 before = self._quantized(source, scale) if number == 0 else []
                 parts.append((dense, [*before, self._product(dense, scale)]))

@@ -81,7 +81,7 @@ def _matrix(constants: dict[str, TensorProto], node: NodeProto) -> np.ndarray | 
     along_rows = all(attribute.i == 0 for attribute in node.attribute if attribute.name == "axis")
     if node.op_type == "Gather" and not (along_rows and tensor.dims[1] >= LEAST_COLUMNS):
         return None
-    return numpy_helper.to_array(tensor)
+    return np.asarray(numpy_helper.to_array(tensor))
 
 
 def _bias(

@@ -13,20 +13,22 @@ import numpy as np
 
 from components.base.encoding import Encoder
 from components.base.errors import TextgateError
-from components.base.files import new_folder, sha256_file, write_json, write_text
+from components.base.files import new_folder, read_json, sha256_file, write_json, write_text
+from components.base.mlflow_model import write_mlmodel
 from components.base.progress import Progress
 from components.base.settings import QuantizeStep
 from components.base.tables import read_table
 from components.base.targets import Targets, targets_of
 from components.base.truncation import Truncation
-from components.quantize.calibration import fit_abstention, fit_temperature
+from components.quantize.calibration import fit_abstention, fit_decider
 from components.quantize.candidates import make_candidates
 from components.quantize.card import model_card
 from components.quantize.comparison import choose, compare, judge
 from components.quantize.examples import examples
 from serving.bench import measure, processor
-from serving.bundle import CANARY, CARD, MODEL, PROFILE, TOKENIZER, write_manifest
-from serving.predictor import Scorer
+from serving.bundle import CANARY, CARD, MODEL, PROFILE, RIGHT, TOKENIZER, write_manifest
+from serving.predictor import Classifier, Scorer
+from serving.tasks.task import Decider
 
 RECORDED_VERSIONS = ("onnxruntime", "tokenizers", "numpy")
 TIMED_ROWS = 64
@@ -47,26 +49,25 @@ def quantize(
     Raises TextgateError when validation holds no usable row.
     """
     targets = _validation_rows(tables, settings)
-    tokenizer = checkpoint / "hf" / TOKENIZER
+    tokenizer, cut = checkpoint / "hf" / TOKENIZER, Truncation.of(settings.tokenization)
     with new_folder(candidates) as models:
-        encoded = targets.task.encode(
-            Encoder(tokenizer, Truncation.of(settings.tokenization)), _calibration(targets, settings)
-        )
+        encoded = targets.task.encode(Encoder(tokenizer, cut), _calibration(targets, settings))
         sensitivity = make_candidates(checkpoint / MODEL, encoded, settings.limits, models)
-        paths = {name: models / f"{name}.onnx" for name in settings.limits.candidates}
+        paths: dict[str, Path] = {name: models / f"{name}.onnx" for name in settings.limits.candidates}
         logits, figures = _compare(paths, tokenizer, targets, settings)
         timing = _time(paths, tokenizer, targets, settings)
     chosen, why = choose(figures, timing["candidates"], settings.limits.policy)
-    temperature = fit_temperature(logits[chosen], targets.truth)
-    abstain_below = _abstention(targets, logits[chosen], temperature, settings.limits.abstain_precision)
-    summary = {
+    decider = fit_decider(targets, logits[chosen], settings.limits.fit_thresholds)
+    abstain_below = _abstention(targets, logits[chosen], decider.temperature, settings.limits.abstain_precision)
+    summary: dict[str, Any] = {
         "chosen": chosen,
         "policy": settings.limits.policy,
         "why": why,
         "metric": targets.main,
         "candidates": figures,
         "sensitivity": sensitivity,
-        "temperature": temperature,
+        "temperature": decider.temperature,
+        **({"thresholds": decider.thresholds} if decider.thresholds else {}),
         "abstain_below": abstain_below,
         "rows": len(targets),
     }
@@ -74,23 +75,33 @@ def quantize(
         shutil.copyfile(candidates / f"{chosen}.onnx", folder / MODEL)
         shutil.copyfile(tokenizer, folder / TOKENIZER)
         shutil.copyfile(profile, folder / PROFILE)
-        write_json(folder / CANARY, examples(targets, logits[chosen]))
-        write_text(folder / CARD, model_card(settings, summary))
-        write_manifest(
-            folder,
-            name=settings.name,
-            task=targets.task.name,
-            labels=settings.data.labels,
-            truncation=Truncation.of(settings.tokenization),
-            temperature=temperature,
-            precision=chosen,
-            versions={name: importlib.metadata.version(name) for name in RECORDED_VERSIONS},
-            thresholds=targets.decider.thresholds,
-            abstain_below=abstain_below,
-        )
+        scorer = Scorer(folder / MODEL, folder / TOKENIZER, cut, task=targets.task)
+        asked = examples(targets, logits[chosen], Classifier(scorer, decider))
+        write_json(folder / CANARY, asked)
+        summary["canary"] = {"examples": len(asked), "right": sum(example.get(RIGHT, True) for example in asked)}
+        _seal(folder, settings, decider, summary)
     with new_folder(report) as folder:
         write_json(folder / "quantization.json", summary)
         write_json(folder / "timing.json", timing)
+
+
+def _seal(folder: Path, settings: QuantizeStep, decider: Decider, summary: dict[str, Any]) -> None:
+    """Adds what describes the bundle: card, manifest, MLmodel."""
+    versions = {name: importlib.metadata.version(name) for name in RECORDED_VERSIONS}
+    write_text(folder / CARD, model_card(settings, summary, read_json(folder / PROFILE), versions))
+    write_manifest(
+        folder,
+        name=settings.name,
+        task=settings.data.task,
+        labels=settings.data.labels,
+        truncation=Truncation.of(settings.tokenization),
+        temperature=decider.temperature,
+        precision=summary["chosen"],
+        versions=versions,
+        thresholds=decider.thresholds,
+        abstain_below=summary["abstain_below"],
+    )
+    write_mlmodel(folder)
 
 
 def _abstention(targets: Targets, logits: np.ndarray, temperature: float, precision: float) -> float:
@@ -121,15 +132,18 @@ def _calibration(targets: Targets, settings: QuantizeStep) -> list[Any]:
 def _compare(
     paths: Mapping[str, Path], tokenizer: Path, targets: Targets, settings: QuantizeStep
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+    """Logits and figures of each; all are decided as the float model is best decided, so that they can be compared."""
     logits: dict[str, np.ndarray] = {}
-    figures: dict[str, dict[str, Any]] = {}
-    for name in sorted(paths, key=lambda name: name != "float32"):
+    for name, path in paths.items():
         progress = Progress(f"scoring {name}", len(targets), "texts")
-        scorer = Scorer(paths[name], tokenizer, Truncation.of(settings.tokenization), task=targets.task)
+        scorer = Scorer(path, tokenizer, Truncation.of(settings.tokenization), task=targets.task)
         logits[name] = scorer.logits(targets.rows, progress=progress.advance)
-        entry = compare(targets, logits[name], logits["float32"], paths[name].stat().st_size)
+    reference, figures = logits["float32"], {}
+    decider = fit_decider(targets, reference, settings.limits.fit_thresholds)
+    for name, path in paths.items():
+        entry = compare(targets, logits[name], reference, path.stat().st_size, decider)
         why = "" if name == "float32" else judge(entry, targets.main, settings.limits)
-        figures[name] = {**entry, "sha256": sha256_file(paths[name]), "within_limits": not why, "why": why}
+        figures[name] = {**entry, "sha256": sha256_file(path), "within_limits": not why, "why": why}
     return logits, figures
 
 

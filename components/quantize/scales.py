@@ -22,8 +22,8 @@ LEVELS = 255
 # How much of the difference between channels goes into the weights, and which part of the range is kept.
 STRENGTHS = (0.5, 0.7, 0.85, 1.0)
 PARTS = (1.0, 0.9, 0.8)
-# Factors cost a multiplication; they are taken where they leave less than this share of the error.
-WORTH = 0.7
+# Factors cost a multiplication; they are taken where they leave no more than this share of the error.
+WORTH = 0.85
 
 
 class Scale(NamedTuple):

@@ -6,9 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.base.precisions import Precision
 from components.base.settings.section import Fraction, Section
-
-Precision = Literal["float32", "int8", "mixed", "float16"]
 
 
 class QuantizationSettings(Section):
@@ -19,7 +18,8 @@ class QuantizationSettings(Section):
     `mixed_error` of int8's squared error.
 
     `abstain_precision` is the share of answers that shall be right where those of low probability are withheld; the
-    bundle holds the probability for it (0: all are given). Where a row has one label."""
+    bundle holds the probability for it (0: all are given). Where a row has one label. With `fit_thresholds` each of
+    several labels has a threshold of its own, fitted on validation rows; else all have 0.5."""
 
     candidates: Annotated[list[Precision], Field(min_length=1)] = ["float32", "int8", "mixed"]
     policy: Literal["smallest_within", "fastest_within"] | Precision = "smallest_within"
@@ -29,6 +29,7 @@ class QuantizationSettings(Section):
     calibration_rows: Annotated[int, Field(ge=1)] = 256
     mixed_error: Fraction = 0.25
     abstain_precision: Fraction = 0.95
+    fit_thresholds: bool = True
 
     @model_validator(mode="after")
     def float_stands_by(self) -> Self:

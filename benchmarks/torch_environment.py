@@ -42,5 +42,5 @@ def run_torch(script: Path, *arguments: str) -> None:
         subprocess.run([python, str(script), *arguments], check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
     except (OSError, subprocess.CalledProcessError):
         raise NoTorch(
-            f"{script.name} fails under {python}; {VARIABLE} must name a python with the packages of {REQUIREMENTS.name}"
+            f"{script.name} fails under {python}; {VARIABLE} must name one with the packages of {REQUIREMENTS.name}"
         ) from None

@@ -14,7 +14,7 @@ from benchmarks.quantize.peers import FUSED, torch_models
 from benchmarks.quantize.prepared import Prepared, prepare
 from benchmarks.torch_environment import NoTorch
 from components.base.truncation import Truncation
-from components.quantize.comparison import compare, decided
+from components.quantize.comparison import compare
 from serving.bundle import MODEL, TOKENIZER
 from serving.predictor import Scorer
 
@@ -26,7 +26,7 @@ def figures(data: Path | None) -> list[Figure]:
         return [Figure("accuracy on banking77", f"skipped: {reason}", "")]
     model, candidates = prepared.folder / "bundle" / MODEL, prepared.folder / "candidates"
     exact = _scorer(prepared, candidates / "float32.onnx").logits(prepared.test.rows)
-    whole = compare(prepared.test, exact, exact, 0)["accuracy"]
+    whole = compare(prepared.test, exact, exact, 0, prepared.test.decider)["accuracy"]
     bundle = f"bundle ({prepared.precision})"
     found = [
         at_least(f"float32: accuracy on {len(prepared.test):,} test rows", whole, "", 0.92),
@@ -45,11 +45,11 @@ def _costs(prepared: Prepared, name: str, model: Path, exact: np.ndarray, limits
     """Of a model beside the float logits `exact`; `limits` says whether it has to keep them."""
     scorer, test = _scorer(prepared, model), prepared.test
     together, alone = scorer.logits(test.rows, BATCH), scorer.logits(test.rows, 1)
-    found: dict[str, Any] = compare(test, together, exact, 0)
+    found: dict[str, Any] = compare(test, together, exact, 0, test.decider)
     low, high = (100 * end for end in found["accuracy_drop_interval"])
     lost = f"{name}: accuracy lost (95 % interval {low:.2f} to {high:.2f})", 100 * found["accuracy_drop"], "points"
     agreement = f"{name}: agreement with float32", found["agreement"], ""
-    changed = int((decided(test, together) != decided(test, alone)).sum())
+    changed = int((together.argmax(axis=1) != alone.argmax(axis=1)).sum())
     answers = f"{name}: answers that change from batch {BATCH} to 1"
     return [
         Figure(f"{name}: accuracy", found["accuracy"], ""),

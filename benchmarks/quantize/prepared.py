@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.finetune.banking77 import SETTINGS
-from benchmarks.finetune.prepared import MAX_LENGTH, Rows, encode, read, train
+from benchmarks.finetune.prepared import MAX_LENGTH, Rows, base_model, encode, read, train
 from benchmarks.harness import OUT
 from components.base.errors import TextgateError
 from components.base.files import read_json, sha256_file, sha256_text, write_json
@@ -16,6 +16,7 @@ from components.base.settings import DataSchema, FinetuneStep, QuantizationSetti
 from components.base.tables import read_table
 from components.base.targets import Targets, targets_of
 from components.quantize.quantize import quantize
+from components.validate.profile import build_profile
 
 NAME = "banking77"
 
@@ -47,7 +48,7 @@ def prepare() -> Prepared:
     tables, profile = folder / "tables", folder / "profile.json"
     if not (folder / "report").exists():
         encode(splits, folder)
-        write_json(profile, {})
+        write_json(profile, build_profile(tables, settings.data, base_model()))
         outputs = (folder / name for name in ("bundle", "report", "candidates"))
         quantize(checkpoint, tables, profile, settings, *outputs)
     chosen = read_json(folder / "report/quantization.json")["chosen"]

@@ -17,7 +17,7 @@ from benchmarks.quantize.batches import by_length, encode_test, feed
 from benchmarks.quantize.prepared import Prepared
 from serving.processor import processor
 
-ROWS, ROUNDS = 300, 5
+ROWS, ROUNDS = 300, 7
 
 
 class Engine(NamedTuple):

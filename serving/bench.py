@@ -97,7 +97,7 @@ def bench(bundle: Path, candidates: Path | None = None, texts: Path | None = Non
     classifiers = {name: Classifier(load(), manifest.decider) for name, load in loaders.items()}
     rows = _rows_of(texts, task) if texts else task.read([[one[name] for one in examples] for name in task.inputs])
     decisions = {name: model.decide(model.logits(rows)) for name, model in classifiers.items()}
-    right = sum(_answers_rightly(classifiers[served], example) for example in examples)
+    right = sum(_answers_as_stored(classifiers[served], example) for example in examples)
     classifiers.clear()  # so that each is in memory once
     repeats = math.ceil(FEWEST_ROWS / len(rows))
     models: dict[str, dict[str, Any]] = {}
@@ -138,8 +138,8 @@ def _rows_of(texts: Path, task: Task) -> list[Any]:
     return task.read(list(zip(*rows, strict=True)))
 
 
-def _answers_rightly(model: Classifier, example: Mapping[str, Any]) -> bool:
-    """By itself, as a server is asked."""
+def _answers_as_stored(model: Classifier, example: Mapping[str, Any]) -> bool:
+    """As the bundle did when it was made; by itself, as a server is asked."""
     task = model.task
     columns, right = [[example[name]] for name in task.inputs], task.outputs[0].name
     answers = task.answers(columns, model.probabilities(task.read(columns)), model.decider)

@@ -22,7 +22,7 @@ def shown(report: Mapping[str, Any]) -> str:
             "",
             *_aligned([HEADINGS, *(_row(name, report) for name in _names(report))]),
             "",
-            f"the bundle answers {canary['right']} of its {canary['asked']} canary examples rightly",
+            f"the bundle answers {canary['right']} of its {canary['asked']} canary examples as when it was made",
         ]
     )
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from components.base.errors import TextgateError
 from components.base.files import read_json, write_json
 from pipelines.cli import cli
-from serving.bundle import digest
+from serving.bundle import digest, load_manifest
 from tests.serving import tiny_tasks
 
 
@@ -42,7 +42,7 @@ def test_inspect_shows_what_a_bundle_is(bundle: Path) -> None:
         "truncation head of 8 tokens",
         "temperature 2",
         "abstain below 0",
-        "versions onnx 1",
+        f"versions onnx {load_manifest(bundle).versions['onnx']}",
         "canary examples 3",
         f"digest {digest(bundle)}",
     ):

@@ -35,7 +35,7 @@ class Scorer:
     ) -> None:
         self.path, self.task = model, task
         self._encoder = Encoder(tokenizer, truncation)
-        self._session = _load_session(model, threads)
+        self._session = load_session(model, threads)
         self._inputs = [tensor.name for tensor in self._session.get_inputs()]
         if unknown := set(self._inputs) - {"input_ids", "attention_mask", "token_type_ids"}:
             raise TextgateError(f"{model} asks for the unknown input {min(unknown)}")
@@ -132,14 +132,16 @@ def _padded(values: NDArray[Any], encoded: Encoded, batch: Batch, fill: int) -> 
     return padded
 
 
-def _load_session(path: Path, threads: int) -> ort.InferenceSession:
+def load_session(model: Path | bytes, threads: int = 0) -> ort.InferenceSession:
+    """Of an ONNX file, or of its content; `threads` 0 takes all cores. Raises TextgateError where it is none."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     # Spinning threads slow every other session on the machine, up to four times.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    with _explained(f"{path} cannot be loaded by ONNX Runtime"):
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    named, given = (model, str(model)) if isinstance(model, Path) else ("the model", model)
+    with _explained(f"{named} cannot be loaded by ONNX Runtime"):
+        return ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
 
 @contextmanager

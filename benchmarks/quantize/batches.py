@@ -1,11 +1,8 @@
-"""Token ids of real rows, the same for every engine, and the sessions that take them."""
+"""Token ids of real rows, the same for every engine."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import onnxruntime as ort
 
 from benchmarks.quantize.prepared import Prepared
 from components.base.encoding import Encoded, Encoder
@@ -38,12 +35,3 @@ def by_length(encoded: Encoded) -> list[np.ndarray]:
     """All rows, in batches of like length."""
     order = np.argsort(encoded.sizes, kind="stable")
     return np.split(order, np.arange(BATCH, len(order), BATCH))
-
-
-def open_session(model: Path, threads: int) -> ort.InferenceSession:
-    """With the options that serving/predictor.py has."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])

@@ -11,10 +11,10 @@ import numpy as np
 
 from benchmarks.harness import Figure, at_most
 from benchmarks.public_data import Absent
-from benchmarks.quantize.batches import encode_test, feed, open_session
+from benchmarks.quantize.batches import encode_test, feed
 from benchmarks.quantize.prepared import Prepared, prepare
 from serving.bundle import MODEL
-from serving.predictor import Predictor
+from serving.predictor import Predictor, load_session
 from serving.processor import processor
 
 ROWS, ROUNDS = 300, 7
@@ -39,7 +39,7 @@ def figures(data: Path | None) -> list[Figure]:
 def _seconds(prepared: Prepared) -> np.ndarray:
     """Of the whole way and of the engine alone, [rounds, 2, rows]. Which of the two goes first takes turns."""
     bundle, threads = prepared.folder / "bundle", processor()["cores"]
-    predictor, session = Predictor(bundle, threads), open_session(bundle / MODEL, threads)
+    predictor, session = Predictor(bundle, threads), load_session(bundle / MODEL, threads)
     names = [tensor.name for tensor in session.get_inputs()]
     encoded, pad = encode_test(prepared)
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quantize.batches import INPUTS, Feed, open_session
+from benchmarks.quantize.batches import INPUTS, Feed
+from serving.predictor import load_session
 
 Engine = tuple[Callable[[Feed], Any], Callable[[Any], np.ndarray]]
 
@@ -47,7 +48,7 @@ def _seconds(ask: Callable[[Any], np.ndarray], batches: list[Any]) -> list[float
 
 
 def _onnx(model: Path, threads: int) -> Engine:
-    session = open_session(model, threads)
+    session = load_session(model, threads)
     names = [tensor.name for tensor in session.get_inputs()]
     return lambda feed: {name: feed[name] for name in names}, lambda batch: session.run(["logits"], batch)[0]
 

@@ -9,6 +9,7 @@ import onnxruntime as ort
 from onnx import ModelProto, TensorProto, helper
 
 from components.base.encoding import Encoded
+from serving.predictor import load_session
 
 # Bytes of activations that one batch may give, and that are kept of all.
 BATCH_BYTES = SAMPLE_BYTES = 128 << 20
@@ -68,11 +69,7 @@ def watch(model: ModelProto, channels: Mapping[str, int], batches: Sequence[Feed
 
 
 def open_session(model: ModelProto) -> ort.InferenceSession:
-    """As the server opens it (see serving/predictor.py), from memory."""
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return load_session(model.SerializeToString())
 
 
 def _feed(encoded: Encoded, rows: np.ndarray, size: int, names: Sequence[str]) -> Feed:

@@ -27,18 +27,17 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     return Story(project)
 
 
-def test_init_writes_a_config_that_loads_and_names_what_it_saw(story: Story) -> None:
+@pytest.fixture(scope="module")
+def begun(story: Story) -> str:
+    """What `init` said, which wrote tickets.yaml."""
     status, out, err = story.textgate("init", "--from", "export", "--name", "tickets", "--output", "tickets.yaml")
     assert status == 0, err
-    config = yaml.safe_load((story.project / "tickets.yaml").read_text(encoding="utf-8"))
-    assert config["data"]["columns"] == {"id": "id", "text": "Nachricht", "label": "Gefühl"}
-    assert set(config["data"]["labels"]) == {"BAD", "GOOD", "PLAIN"}
-    assert config["data"]["source"]["delimiter"] == ";"
-    assert "cp1252" in config["data"]["source"]["encoding"].replace("windows-", "cp")
-    assert "textgate data import" in out
+    return out
 
 
-def test_the_import_is_versioned_and_valid_and_a_run_waits_for_the_push(story: Story) -> None:
+@pytest.fixture(scope="module")
+def imported(story: Story, begun: str) -> str:
+    """What the import said, once tickets.yaml has what a tiny model needs."""
     path = story.project / "tickets.yaml"
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     config["data"] |= {"version": "tickets.dvc", "remotes": ["remote"]}
@@ -51,10 +50,22 @@ def test_the_import_is_versioned_and_valid_and_a_run_waits_for_the_push(story: S
     config["quantization"] = {"min_agreement": 0.9, "max_accuracy_drop": 0.05}
     config["gate"] = {"rules": GATE_RULES}
     path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-
     status, out, err = story.textgate("data", "import", "--from", "export", "--config", "tickets.yaml")
     assert status == 0, err
-    assert "600" in out and (story.project / "tickets/train.parquet").exists()
+    return out
+
+
+def test_init_writes_a_config_that_loads_and_names_what_it_saw(story: Story, begun: str) -> None:
+    config = yaml.safe_load((story.project / "tickets.yaml").read_text(encoding="utf-8"))
+    assert config["data"]["columns"] == {"id": "id", "text": "Nachricht", "label": "Gefühl"}
+    assert set(config["data"]["labels"]) == {"BAD", "GOOD", "PLAIN"}
+    assert config["data"]["source"]["delimiter"] == ";"
+    assert "cp1252" in config["data"]["source"]["encoding"].replace("windows-", "cp")
+    assert "textgate data import" in begun
+
+
+def test_the_import_is_versioned_and_valid_and_a_run_waits_for_the_push(story: Story, imported: str) -> None:
+    assert "600" in imported and (story.project / "tickets/train.parquet").exists()
     status, out, err = story.textgate("data", "validate", "--config", "tickets.yaml")
     assert status == 0, out + err
 
@@ -64,6 +75,7 @@ def test_the_import_is_versioned_and_valid_and_a_run_waits_for_the_push(story: S
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("imported")
 def test_the_pipeline_takes_what_was_pushed(story: Story) -> None:
     status, out, err = story.textgate("data", "push", "--config", "tickets.yaml")
     assert status == 0, out + err
@@ -72,6 +84,7 @@ def test_the_pipeline_takes_what_was_pushed(story: Story) -> None:
     assert (bundle / "profile.json").exists()
 
 
+@pytest.mark.usefixtures("imported")
 def test_what_changed_since_is_said_in_rows(story: Story) -> None:
     with (story.project / "export/tickets.csv").open("a", newline="", encoding="cp1252") as file:
         csv.writer(file, delimiter=";").writerow(("the very new phone was great love", "GOOD"))

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from components.base.errors import TextgateError
+from components.base.files import read_json
 from components.base.settings.data import Task
 from components.base.settings.faults import explain
 from components.base.settings.gate import GateSettings, with_default_rules
@@ -44,7 +45,7 @@ def load_again(path: Path, overrides: list[str]) -> Settings:
     """The settings of an earlier run, from the file that it kept them in, with other ones in their place, in which
     relative paths are against the current folder. Raises TextgateError as load does.
     """
-    return _anchored(_overridden(json.loads(path.read_text(encoding="utf-8")), overrides, str(path)), Path.cwd())
+    return _anchored(_overridden(read_json(path), overrides, str(path)), Path.cwd())
 
 
 def load_rules(path: Path, task: Task) -> GateSettings:

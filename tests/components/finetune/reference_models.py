@@ -79,3 +79,11 @@ def inputs_of(model: Any, family: str) -> list[np.ndarray]:
     """The inputs that `model` takes, of the reference rows; their second halves are of type 1 where it takes types."""
     reference = read_reference(family, "pairs" if len(model.inputs) == 3 else "gelu")
     return [reference[name] for name in ("ids", "mask", "types")][: len(model.inputs)]
+
+
+def export(model: Any, base_model: Path, head: str, path: Path) -> Path:
+    from components.finetune.hugging_face import standard_tensors
+    from components.finetune.onnx_export import write_onnx
+
+    write_onnx(standard_tensors(model, base_model), read_json(base_model / "config.json"), path, **HEADS[head])
+    return path

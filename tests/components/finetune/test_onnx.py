@@ -12,7 +12,6 @@ import onnxruntime
 import pytest
 
 from components.base.errors import TextgateError
-from components.base.files import read_json
 from components.finetune.batches import Batch
 from components.finetune.rows import Rows
 from tests.components.finetune.reference_models import (
@@ -22,17 +21,10 @@ from tests.components.finetune.reference_models import (
     HEADS,
     build,
     copy_model,
+    export,
     inputs_of,
     variants_of,
 )
-
-
-def export(model: Any, base_model: Path, head: str, path: Path) -> Path:
-    from components.finetune.hugging_face import standard_tensors
-    from components.finetune.onnx_export import write_onnx
-
-    write_onnx(standard_tensors(model, base_model), read_json(base_model / "config.json"), path, **HEADS[head])
-    return path
 
 
 def answers(path: Path, inputs: list[np.ndarray]) -> np.ndarray:

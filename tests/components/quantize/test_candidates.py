@@ -11,9 +11,8 @@ import pytest
 from components.base.settings import QuantizationSettings
 from components.quantize.activations import open_session
 from components.quantize.candidates import make_candidates
-from tests.components.finetune.reference_models import FOLDER, build
-from tests.components.finetune.test_onnx import export
-from tests.components.quantize.test_int8 import ask, encoded
+from tests.components.finetune.reference_models import FOLDER, build, export
+from tests.components.quantize.int8_models import ask, encoded
 
 
 @pytest.fixture(scope="module")

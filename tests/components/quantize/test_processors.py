@@ -14,9 +14,8 @@ import pytest
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from components.quantize.int8 import to_int8
-from tests.components.finetune.reference_models import FOLDER, build
-from tests.components.finetune.test_onnx import export
-from tests.components.quantize.test_int8 import prepare
+from tests.components.finetune.reference_models import FOLDER, build, export
+from tests.components.quantize.int8_models import prepare
 
 # AVX2, but neither AVX-512 nor VNNI.
 EMULATED = ["qemu-x86_64", "-cpu", "Haswell"]

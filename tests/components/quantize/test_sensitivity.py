@@ -10,9 +10,8 @@ from components.quantize.activations import open_session
 from components.quantize.int8 import to_int8, units
 from components.quantize.layers import find_layers
 from components.quantize.sensitivity import keep_float, measure_errors
-from tests.components.finetune.reference_models import FOLDER, build
-from tests.components.finetune.test_onnx import export
-from tests.components.quantize.test_int8 import ask, prepare
+from tests.components.finetune.reference_models import FOLDER, build, export
+from tests.components.quantize.int8_models import ask, prepare
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,9 @@ def test_a_part_that_is_spoilt_is_found(tmp_path: pytest.TempPathFactory) -> Non
     errors = measure_errors(model, scales, batches, done.append)
     assert next(iter(errors)) == spoilt and sorted(errors) == sorted(units(find_layers(model)))
     assert sum(done) == len(errors)
+    alone = open_session(to_int8(model, scales, set(errors) - {spoilt}))
+    apart = [(ask(alone, batch) - ask(open_session(model), batch)).ravel() for batch in batches]
+    assert errors[spoilt] == pytest.approx(np.square(np.concatenate(apart)).mean(), rel=1e-3)
     kept = keep_float(errors, 0.25)
     assert kept == [spoilt]
     exact = ask(open_session(model), batches[0])

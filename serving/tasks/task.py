@@ -87,7 +87,9 @@ class Task(ABC):
 
 def softmax(logits: Logits, temperature: float = 1.0) -> Probabilities:
     """Of logits / temperature, over the last axis."""
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    shares: Probabilities = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+    powers = logits.astype(np.float64) / temperature
+    powers -= np.maximum.reduce(powers, axis=-1, keepdims=True)
+    np.exp(powers, out=powers)
+    powers /= np.add.reduce(powers, axis=-1, keepdims=True)
+    shares: Probabilities = powers.astype(np.float32)
     return shares

@@ -18,12 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 import benchmarks
-from benchmarks.harness import Figure, machine
+from benchmarks.harness import OUT, Figure, machine
 from components.base.errors import TextgateError
 from components.base.files import read_json, write_json
 
 WIDTH = 160
-OUT = Path(__file__).parent / "out"
 
 
 def names() -> list[str]:

@@ -15,6 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from serving.processor import processor
+
+OUT = Path(__file__).parent / "out"
 LIBRARIES = ("boto3", "great-expectations", "numpy", "onnxruntime", "pyarrow", "tensorflow", "tokenizers")
 
 
@@ -69,16 +72,17 @@ def _bytes(usage: resource.struct_rusage) -> int:
 
 
 def machine() -> list[Figure]:
-    """Where the figures were taken: processor, cores, system, Python and the libraries' versions."""
-    processor = platform.processor() or platform.machine()
-    with suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    """Where the figures were taken: the processor and what it lacks for int8, system, Python and the libraries'
+    versions."""
+    found = processor()
+    cores = f"{found['cores']} cores"
+    for word, names in (("with", found["has"]), ("without", found["lacks"])):
+        cores += f", {word} {', '.join(names)}" if names else ""
     versions = [f"Python {platform.python_version()}"]
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):
             versions.append(f"{library} {version(library)}")
     return [
-        Figure("machine", f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}", ""),
+        Figure("machine", f"{found['name']}, {cores}, {platform.system()} {platform.release()}", ""),
         Figure("versions", ", ".join(versions), ""),
     ]

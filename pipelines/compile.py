@@ -9,7 +9,7 @@ from pathlib import Path
 from kfp import compiler
 
 from components.base.files import canonical_json, sha256_text, write_text
-from components.base.settings import Override, Settings, read_behaviour, read_suite, step_sections
+from components.base.settings import Override, Settings, read_behaviour, read_bench, read_suite, step_sections
 from pipelines.data.version import read_version
 from pipelines.finetune import build
 from pipelines.lint import check
@@ -34,7 +34,7 @@ def compile_pipeline(settings: Settings, path: Path) -> None:
 
 def pipeline_arguments(settings: Settings, run_name: str, override: Override | None = None) -> dict[str, str]:
     """The parameters of one run: everything that decides its result, as strings."""
-    sections = step_sections(settings, read_suite(settings), read_behaviour(settings))
+    sections = step_sections(settings, read_suite(settings), read_behaviour(settings), read_bench(settings.gate))
     lineage = {
         "run_name": run_name,
         "git_commit": git_commit(),

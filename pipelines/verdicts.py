@@ -8,7 +8,7 @@ from typing import Any
 
 from components.base.errors import TextgateError
 from components.base.files import read_json
-from components.base.settings import load_rules
+from components.base.settings import load_rules, read_bench
 from components.gate.evidence import read
 from components.gate.rules import verdict
 from pipelines.local.folder import find_run
@@ -34,17 +34,22 @@ def find_verdict(run: str) -> dict[str, Any]:
     return found
 
 
-def check_files(evaluation: Path, rules: Path, timing: Path | None, validation: Path | None) -> dict[str, Any]:
+def check_files(
+    evaluation: Path, rules: Path, timing: Path | None, validation: Path | None, bench: Path | None = None
+) -> dict[str, Any]:
     """The verdict on an evaluation.json, or the folder that holds it, by the rules of a config or of a file of rules.
 
-    timing.json and validation.json are looked for beside it where they are not named. Raises TextgateError naming the
-    file and what is wrong in it.
+    timing.json and validation.json are looked for beside it where they are not named, `bench` goes before the one that
+    the rules name. Raises TextgateError naming the file and what is wrong in it.
     """
     file = evaluation / "evaluation.json" if evaluation.is_dir() else evaluation
     content = read_json(file)
     task = read(content, None, None).evaluation.task
     timed, validated = _beside(file, timing, "timing"), _beside(file, validation, "validation")
-    return verdict(content, timed, validated, load_rules(rules, task))
+    settings = load_rules(rules, task)
+    if bench:
+        settings = settings.model_copy(update={"bench": str(bench)})
+    return verdict(content, timed, validated, settings, read_bench(settings))
 
 
 def _tracked(run: str, unknown: str) -> dict[str, Any]:

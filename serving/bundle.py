@@ -2,14 +2,16 @@
 
 Beside bundle.json lie model.onnx (inputs input_ids, attention_mask and, of pairs, token_type_ids, int64 [batch,
 length]; output logits float32 [batch, labels], of tags [batch, length, labels]), tokenizer.json, canary.json (see
-read_canary), profile.json (of the training data, hashed: what drift is measured against) and README.md.
+read_canary), profile.json (of the training data, hashed: what drift is measured against) and README.md. With MLmodel,
+which MLflow reads (components/base/mlflow_model.py), the folder is an MLflow model besides.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
+import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -17,6 +19,7 @@ from typing import Any
 
 from components.base.errors import TextgateError
 from components.base.files import files_below, read_json, sha256_file, write_json
+from components.base.precisions import PRECISIONS
 from components.base.truncation import POLICIES, Truncation
 from serving.tasks import TASKS
 from serving.tasks.task import Decider, Task
@@ -27,13 +30,15 @@ MANIFEST = "bundle.json"
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
 CANARY = "canary.json"
+# Of an example of the canary; missing where it is true.
+RIGHT = "right"
 CARD = "README.md"
 PROFILE = "profile.json"
 REQUIRED = (MODEL, TOKENIZER)
 # Keys of the manifest that are left out where they say nothing.
 OPTIONAL = ("thresholds", "abstain_below")
 
-# What MLflow lays beside a bundle when it is registered: ids, times and environments, no content.
+# What MLflow reads or lays beside a bundle's own files: how to load it, ids, times and environments, no content.
 BESIDE = {
     MANIFEST,
     "MLmodel",
@@ -121,24 +126,42 @@ def load_manifest(folder: Path) -> Manifest:
     """The manifest alone; the files are not looked at. Raises TextgateError when it is absent, malformed or newer."""
     if not folder.is_dir():
         raise TextgateError(f"the bundle {folder} is not a folder")
-    return _parse(read_json(folder / MANIFEST), folder)
+    if not (folder / MANIFEST).exists():
+        raise TextgateError(f"the folder {folder} is no bundle: its {MANIFEST} does not exist")
+    return _parse(read_json(folder / MANIFEST, strict=True), folder)
 
 
 def verify(folder: Path) -> Manifest:
     """The manifest, after every file was hashed.
 
-    Raises TextgateError naming the file that is missing, changed, or present without being listed.
+    Raises TextgateError naming the file that is missing, changed, present without being listed, or a link that leads
+    out of the folder, since what such a link shows can change with nothing in the bundle.
     """
     manifest = load_manifest(folder)
+    if outside := _outside(folder):
+        raise TextgateError(f"the bundle {folder} holds {outside}, a link out of the bundle: put the file itself there")
     present = {path.as_posix() for path in files_below(folder)} - BESIDE
     if missing := sorted(set(manifest.files) - present):
         raise TextgateError(f"the bundle {folder} lacks {', '.join(missing)}, which its {MANIFEST} lists")
     if unlisted := sorted(present - set(manifest.files)):
         raise TextgateError(f"the bundle {folder} holds {', '.join(unlisted)}, which its {MANIFEST} does not list")
     for name, expected in sorted(manifest.files.items()):
-        if sha256_file(folder / name) != expected:
+        try:
+            found = sha256_file(folder / name)
+        except OSError as error:
+            raise TextgateError(f"{folder / name} cannot be read: {error.strerror}") from None
+        if found != expected:
             raise TextgateError(f"{folder / name} was changed: its sha256 is not the one in {MANIFEST}")
     return manifest
+
+
+def _outside(folder: Path) -> str:
+    """The first link below the folder, relative to it, that leads to no place in it; empty where there is none."""
+    root = Path(os.path.realpath(folder))
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
+            return path.relative_to(folder).as_posix()
+    return ""
 
 
 def digest(folder: Path) -> str:
@@ -150,39 +173,43 @@ def digest(folder: Path) -> str:
 
 
 def read_canary(folder: Path) -> list[dict[str, Any]]:
-    """The stored examples: of each the task's inputs and, as `label`, `labels` or `entities`, the right answer.
+    """The stored examples: of each the task's inputs and, as `label`, `labels` or `entities`, what the bundle answers.
 
-    An entity is {"label", "text", "start", "end"}. Raises TextgateError when there are none or they are malformed.
+    An entity is {"label", "text", "start", "end"}. `right` is false where the answer is not known to be right, and
+    missing where it is. Raises TextgateError when there are none or they are malformed.
     """
     task = TASKS[load_manifest(folder).task]
     keys = [*task.inputs, task.outputs[0].name]
-    examples = read_json(folder / CANARY)
+    examples = read_json(folder / CANARY, strict=True)
     if not isinstance(examples, list) or not examples:
         raise TextgateError(f"{folder / CANARY} must hold a list of at least one example")
     for example in examples:
         if not _is_example(example, task):
             form = ", ".join(f'"{key}": ...' for key in keys)
-            raise TextgateError(f"{folder / CANARY}: an example must be {{{form}}}, got {example!r}")
-    return [{key: example[key] for key in keys} for example in examples]
+            marked = f'with "{RIGHT}": false where its answer is not known to be right'
+            raise TextgateError(f"{folder / CANARY}: an example must be {{{form}}}, {marked}, got {example!r}")
+    return [{key: example[key] for key in (*keys, RIGHT) if key in example} for example in examples]
 
 
 def _is_example(value: Any, task: Task) -> bool:
     if not isinstance(value, dict) or not all(_is_text(value.get(name)) for name in task.inputs):
         return False
-    right, output = value.get(task.outputs[0].name), task.outputs[0]
-    return isinstance(right, list) if output.structured else _is_text(right)
+    answer, output = value.get(task.outputs[0].name), task.outputs[0]
+    known = isinstance(answer, list) if output.structured else _is_text(answer)
+    return known and isinstance(value.get(RIGHT, True), bool)
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+    """JSON can escape half a surrogate pair, which is no text and cannot be answered."""
+    return isinstance(value, str) and bool(value) and not re.search("[\ud800-\udfff]", value)
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def _is_count(value: Any, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _is_temperature(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= sys.float_info.max
 
 
 def _is_truncation(value: Any) -> bool:
@@ -191,8 +218,8 @@ def _is_truncation(value: Any) -> bool:
     share, overlap = value.get("head_share", 0), value.get("overlap", 0)
     return (
         value.keys() == Truncation(value["policy"]).parameters.keys()
-        and (isinstance(share, int | float) and 0 <= share <= 1)
-        and (overlap == 0 or _is_count(overlap))
+        and _is_probability(share)
+        and _is_count(overlap, least=0)
     )
 
 
@@ -233,7 +260,7 @@ ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "max_length": (_is_count, "a number of tokens from 1"),
     "truncation": (_is_truncation, f"an object with the policy ({', '.join(POLICIES)}) and its parameters"),
     "temperature": (_is_temperature, "a finite number above 0"),
-    "precision": (lambda value: value in ("float32", "int8"), '"float32" or "int8"'),
+    "precision": (lambda value: isinstance(value, str) and value in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
     "files": (_are_files, "relative file names, each with its sha256"),
     "versions": (_are_versions, "names of libraries, each with its version"),
     "thresholds": (_are_thresholds, "a list of probabilities"),

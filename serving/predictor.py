@@ -61,7 +61,7 @@ class Scorer:
         `progress` gets the number of rows whose last window was in a batch, once it is scored.
         """
         encoded = self.task.encode(self._encoder, rows)
-        texts, sizes = encoded.texts, list(map(len, encoded.ids))
+        texts, sizes = encoded.texts, encoded.sizes
         order = list(range(len(sizes)))
         if len(order) > batch_size:
             order.sort(key=sizes.__getitem__)

@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.base.files import write_json
 from components.base.settings import DataSchema
 from components.base.tables import table_schema
 from components.base.truncation import Truncation
+from components.validate.profile import build_profile
 from serving.predictor import Scorer
 from serving.tasks import TASKS
 from serving.tasks.task import Decider
@@ -53,7 +55,7 @@ def write_task(folder: Path, task: str, seed: int = 0, rows: int = 160) -> Path:
     pq.write_table(whole, folder / "tables" / "train.parquet")
     for number, split in enumerate(("validation", "test")):
         pq.write_table(whole.slice(number * rows // 2, rows // 2), folder / "tables" / f"{split}.parquet")
-    (folder / "profile.json").write_text("{}")
+    write_json(folder / "profile.json", build_profile(folder / "tables", schema_of(task), None))
     return folder
 
 

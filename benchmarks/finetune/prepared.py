@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,14 @@ import pyarrow.parquet as pq
 
 from benchmarks.public_data import find
 from components.base.base_models import locate
-from components.base.settings import BATCH_SIZE, DataSchema, TokenizationSettings, TokenizeStep, TrainingSettings
+from components.base.settings import (
+    BATCH_SIZE,
+    DataSchema,
+    FinetuneStep,
+    TokenizationSettings,
+    TokenizeStep,
+    TrainingSettings,
+)
 from components.finetune.batches import assemble, plan
 from components.finetune.rows import read_rows
 from components.tokenize.tokenize import tokenize
@@ -67,6 +76,12 @@ def encode_tagged(splits: dict[str, TaggedRows], folder: Path) -> Path:
     schema = DataSchema(task="token-tags", labels=labels)
     step = TokenizeStep(data=schema, options=TokenizationSettings(max_length=TAGGED_LENGTH))
     return _tokenized(splits, ("tokens", "tags"), step, folder)
+
+
+def train(encoded: Path, step: FinetuneStep, target: Path) -> None:
+    """By the finetune step, in a process of its own, whose progress is shown. Raises CalledProcessError."""
+    arguments = [str(encoded), str(base_model()), step.model_dump_json(), str(target)]
+    subprocess.run([sys.executable, "-c", TRAINING, *arguments], check=True)
 
 
 def _tokenized(splits: Mapping[str, list[Any]], names: tuple[str, str], step: TokenizeStep, folder: Path) -> Path:

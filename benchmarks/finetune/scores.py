@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,12 +15,12 @@ from seqeval.scheme import IOB2
 from benchmarks.finetune.prepared import (
     MAX_LENGTH,
     TAGGED_LENGTH,
-    TRAINING,
     base_model,
     encode,
     encode_tagged,
     read,
     read_tagged,
+    train,
 )
 from benchmarks.harness import Figure, at_least
 from benchmarks.public_data import Absent
@@ -54,7 +52,6 @@ def _figures(
     limit: float,
     score: Callable[[Path, Any, list[str]], float],
 ) -> list[Figure]:
-    """The training is a process of its own, whose progress is shown."""
     try:
         splits = read(name)
     except Absent as reason:
@@ -62,8 +59,7 @@ def _figures(
     with tempfile.TemporaryDirectory() as work:
         encoded, target = encode(splits, Path(work)), Path(work, "checkpoint")
         started = time.monotonic()
-        arguments = [str(encoded), str(base_model()), step.model_dump_json(), str(target)]
-        subprocess.run([sys.executable, "-c", TRAINING, *arguments], check=True)
+        train(encoded, step, target)
         took, report = time.monotonic() - started, read_json(target / "training.json")
         found = score(target / "model.onnx", splits["test"], read_json(encoded / "labels.json"))
     return [

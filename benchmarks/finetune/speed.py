@@ -8,16 +8,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 from typing import Any
 
 from benchmarks.finetune.prepared import base_model, encode, read, write_batches
 from benchmarks.harness import Figure, at_least
 from benchmarks.public_data import Absent
+from benchmarks.torch_environment import NoTorch, torch_python
 
 FOLDER = Path(__file__).parent
-ENVIRONMENT = FOLDER.parent / "out/torch"
 BATCHES, PADDED_BATCHES, RUNS, THREADS, LOOP_ROWS = 60, 12, 3, 2, 1920
 LABELS = 77
 EPOCHS = 3
@@ -37,7 +36,10 @@ def figures(data: Path | None) -> list[Figure]:
 
 
 def _beside_torch(folder: Path, rows: int) -> list[Figure]:
-    torch = [torch_python(), str(FOLDER / "torch_loop.py"), str(base_model())]
+    try:
+        torch = [torch_python(), str(FOLDER / "torch_loop.py"), str(base_model())]
+    except NoTorch as reason:
+        return [Figure("train step beside a PyTorch loop", f"skipped: {reason}", "")]
     ours = [sys.executable, "-m", "benchmarks.finetune.our_loop", "step", str(base_model())]
     commands = {
         "ours": [*ours, str(folder / "bucketed.npz")],
@@ -84,16 +86,3 @@ def run(command: list[str]) -> dict[str, Any]:
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
-
-
-def torch_python() -> str:
-    """That of TORCH_PYTHON, or of an environment made here for torch-requirements.txt."""
-    if named := os.environ.get("TORCH_PYTHON"):
-        return named
-    python = ENVIRONMENT / "bin/python"
-    if not (ENVIRONMENT / "ready").exists():
-        venv.create(ENVIRONMENT, clear=True, with_pip=True)
-        packages = str(FOLDER / "torch-requirements.txt")
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", packages], check=True)
-        (ENVIRONMENT / "ready").touch()
-    return str(python)

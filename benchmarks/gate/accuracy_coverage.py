@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 from benchmarks.gate.trials import CONFIDENCE
 from benchmarks.harness import Figure
-from components.evaluate.statistics.proportions import wilson
+from components.base.statistics.proportions import wilson
 
 SIZES = (100, 300, 1000, 3080, 10000)
 ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.95, 0.97)

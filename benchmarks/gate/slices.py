@@ -10,8 +10,8 @@ import numpy as np
 from benchmarks.gate.decisions import DISAGREEMENT
 from benchmarks.gate.trials import CONFIDENCE, TRIALS, against_champion, passes, rate
 from benchmarks.harness import Figure
+from components.base.statistics.bounds import TAILS
 from components.evaluate.estimates import paired
-from components.evaluate.statistics.bounds import TAILS
 from components.gate.statistics import holm, p_at_most, p_better
 
 SLICES = 20

@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.harness import Figure
 from components.base.settings import GateRule, GateSettings
+from components.base.statistics.bounds import TAILS
 from components.evaluate.estimates import paired
-from components.evaluate.statistics.bounds import TAILS
 from components.gate.rules import verdict
 
 TRIALS, CONFIDENCE = 2000, 0.95

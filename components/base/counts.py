@@ -76,7 +76,7 @@ class Counts:
         self, decisions: Integers, right: Integers, classes: int, true: Places, predicted: Places, hits: Places
     ) -> None:
         self.decisions, self.right = decisions, right == decisions
-        self._classes, self._true, self._hits = classes, true, hits
+        self._classes, self._true, self._predicted, self._hits = classes, true, predicted, hits
         rows = np.arange(len(decisions))
         parts = [(rows, 0 * rows, decisions), (rows, 0 * rows + 1, right)]
         for number, (row, kind) in enumerate((true, predicted, hits)):
@@ -88,6 +88,10 @@ class Counts:
     def having(self, number: int) -> NDArray[np.bool_]:
         """bool [rows]: those in which a class is true."""
         return self._there(self._true, number)
+
+    def giving(self, number: int) -> NDArray[np.bool_]:
+        """bool [rows]: those in which a class is predicted."""
+        return self._there(self._predicted, number)
 
     def hitting(self, number: int) -> NDArray[np.bool_]:
         """bool [rows]: those in which a class is true, and predicted there."""

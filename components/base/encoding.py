@@ -51,6 +51,11 @@ class Encoded(NamedTuple):
     empty: list[int] | None = None
 
     @property
+    def sizes(self) -> list[int]:
+        """The tokens of each row."""
+        return list(map(len, self.ids))
+
+    @property
     def lengths(self) -> list[int]:
         """The tokens of each text before truncation, special ones included."""
         return [self.special + sum(map(len, sides)) for sides in zip(*self.pieces, strict=True)]

@@ -46,14 +46,25 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, canonical_json(value))
 
 
-def read_json(path: Path) -> Any:
-    """Raises TextgateError when the file is absent or not JSON."""
+def read_json(path: Path, strict: bool = False) -> Any:
+    """Raises TextgateError when the file cannot be read or is not JSON, if `strict` also when a key stands twice."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique if strict else None)
     except FileNotFoundError:
         raise TextgateError(f"{path} does not exist") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError as error:
+        raise TextgateError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
         raise TextgateError(f"{path} is not JSON: {error}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {json.dumps(twice)} stands twice")
+    return found
 
 
 @contextmanager

@@ -46,13 +46,18 @@ TASK_METRICS: dict[str, tuple[str, ...]] = {
     "token-tags": ("accuracy", *F1, *CALIBRATION),
 }
 
-# What is measured besides: of the served files, of time (on the machine that evaluates), of the data.
+# What is measured besides: of the served files, of time (on the machine that evaluates, and on that of gate.bench), of
+# the data.
 MEASURES: dict[str, Metric] = {
     "agreement_with_float": Metric("agreement with float"),
     "size_mb": Metric("size of the bundle in MB", lower=True),
     "p50_ms": Metric("median latency of one text in ms", lower=True),
     "p95_ms": Metric("95 % latency of one text in ms", lower=True),
     "texts_per_second": Metric("texts per second in batches of 32"),
+    "bench_p50_ms": Metric("median latency of one text in ms, by the bench", lower=True),
+    "bench_p95_ms": Metric("95 % latency of one text in ms, by the bench", lower=True),
+    "bench_texts_per_second": Metric("texts per second in batches of 32, by the bench"),
+    "bench_load_s": Metric("seconds to load the model, by the bench", lower=True),
     "leaked_rows": Metric("rows whose text stands in another split", lower=True),
     "contradictory_rows": Metric("rows whose text has another label, too", lower=True),
     "near_copies": Metric("test rows that are almost a text of an earlier split", lower=True),
@@ -69,6 +74,10 @@ NUMBERS = (
     "p50_ms",
     "p95_ms",
     "texts_per_second",
+    "bench_p50_ms",
+    "bench_p95_ms",
+    "bench_texts_per_second",
+    "bench_load_s",
     "leaked_rows",
     "contradictory_rows",
     "near_copies",

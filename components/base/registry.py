@@ -6,21 +6,21 @@ import json
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from components.base.errors import TextgateError
-from components.base.files import new_folder, write_json
+from components.base.files import new_folder
 from components.base.locks import locked
 from components.base.mlflow_client import connect, explained, mlflow, shown_uri, uri
+from components.base.mlflow_model import BUNDLE_DIGEST as BUNDLE_DIGEST
+from components.base.mlflow_model import write_mlmodel
 from components.base.workspace import home
 from serving import bundle as bundles
-from serving.tasks import TASKS
-from serving.tasks.task import Task
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-BUNDLE_DIGEST = "textgate.bundle_digest"
 VERDICT = "textgate.verdict"
 VERDICT_DIGEST = "textgate.verdict_digest"
 RUN_ID = "textgate.run_id"
@@ -84,7 +84,7 @@ def drop_alias(name: str, alias: str, version: str) -> None:
 
 
 def create_version(name: str, run_id: str, bundle: Path, tags: Mapping[str, str], summary: str) -> str:
-    """Uploads the bundle's files as they are, with an MLmodel beside them, and gives the number of the new version.
+    """Uploads the bundle's files as they are, MLmodel with its ids, and gives the number of the new version.
 
     A version appears only once all its files are stored.
     """
@@ -94,7 +94,7 @@ def create_version(name: str, run_id: str, bundle: Path, tags: Mapping[str, str]
         model = client.create_logged_model(experiment_id, name="bundle", source_run_id=run_id)
         try:
             with tempfile.TemporaryDirectory() as beside:
-                _write_mlmodel(Path(beside), model, bundle)
+                write_mlmodel(bundle, Path(beside), _ids(model))
                 client.log_model_artifacts(model.model_id, str(bundle))
                 client.log_model_artifacts(model.model_id, beside)
             client.finalize_logged_model(model.model_id, "READY")
@@ -160,42 +160,13 @@ def _download(name: str, version: str, folder: Path) -> None:
             path.rename(folder / path.name)
 
 
-def _write_mlmodel(folder: Path, model: Any, bundle: Path) -> None:
-    """MLmodel and an input example, which MLflow needs to load the bundle; they are no part of it."""
-    task = TASKS[bundles.load_manifest(bundle).task]
-    example = bundles.read_canary(bundle)[0]
-    row = [example[name] for name in task.inputs]
-    write_json(folder / "input_example.json", {"columns": list(task.inputs), "data": [row]})
-    described = mlflow.models.Model(
-        artifact_path=model.artifact_location,
-        model_uuid=model.model_id,
-        model_id=model.model_id,
-        run_id=model.source_run_id,
-        signature=_signature(task),
-        saved_input_example_info={
-            "artifact_path": "input_example.json",
-            "type": "dataframe",
-            "pandas_orient": "split",
-        },
-        metadata={BUNDLE_DIGEST: bundles.digest(bundle)},
-    )
-    mlflow.pyfunc.add_to_model(described, loader_module="serving.pyfunc")
-    described.save(str(folder / "MLmodel"))
-
-
-def _signature(task: Task) -> Any:
-    types, schema = mlflow.types, mlflow.types.schema
-    text, number = types.DataType.string, types.DataType.float
-    entity = {"label": text, "text": text, "start": types.DataType.long, "end": types.DataType.long}
-    properties = [schema.Property(name, kind) for name, kind in {**entity, "probability": number}.items()]
-    kinds = {
-        "label": text,
-        "probability": number,
-        "labels": schema.Array(text),
-        "probabilities": schema.Array(number),
-        "entities": schema.Array(schema.Object(properties)),
+def _ids(model: Any) -> dict[str, Any]:
+    """What MLflow wants to find in the MLmodel of a version, beside what a bundle's own has."""
+    return {
+        "artifact_path": model.artifact_location,
+        "mlflow_version": mlflow.__version__,
+        "model_id": model.model_id,
+        "model_uuid": model.model_id,
+        "run_id": model.source_run_id,
+        "utc_time_created": datetime.now(UTC).replace(tzinfo=None).isoformat(" "),
     }
-    # A single input has no name, for a named column would refuse a plain list of texts.
-    inputs = [types.ColSpec(text, name if len(task.inputs) > 1 else None) for name in task.inputs]
-    outputs = [types.ColSpec(kinds[name], name) for name in task.shown]
-    return mlflow.models.signature.ModelSignature(inputs=types.Schema(inputs), outputs=types.Schema(outputs))

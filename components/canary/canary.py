@@ -16,9 +16,10 @@ from components.base.errors import TextgateError
 from components.base.files import write_json
 from components.base.settings import CanarySettings
 from components.canary.process import RunningServer, ServerFailedError, server
-from serving.bundle import load_manifest, read_canary
+from serving.bundle import RIGHT, load_manifest, read_canary
 from serving.client import Description, Row, infer_body, infer_path, predictions
 from serving.tasks import TASKS
+from serving.tasks.task import answer_parts
 
 REPORT = "canary.json"
 LATENCY_REQUESTS = 20
@@ -69,9 +70,11 @@ def _questions(bundle: Path, settings: CanarySettings, running: RunningServer) -
         return
     rows = [tuple(example[name] for name in task.inputs) for example in examples]
     for number, (row, example) in enumerate(zip(rows, examples, strict=True), 1):
-        right = _parts(example[outputs[0]])
-        expected = ", ".join(right) or "nothing"
-        yield _asked(f"example {number}", expected, partial(_example, client, model, row, right))
+        known = answer_parts(example[outputs[0]])
+        expected = ", ".join(known) or "nothing"
+        if not example.get(RIGHT, True):
+            expected += " (what the model answered when it was made; not known to be right)"
+        yield _asked(f"example {number}", expected, partial(_example, client, model, row, known))
     refusal = "refused with a status from 400 to 499 and an error; still ready"
     yield _asked("malformed request", refusal, partial(_malformed, client, model))
     yield _asked("long text", "answered, or refused with a status from 400 to 499", partial(_long, client, model))
@@ -87,24 +90,15 @@ def _asked(check: str, expected: str, question: Callable[[], tuple[str, bool]]) 
     return Check(check, observed, expected, passed)
 
 
-def _parts(answer: str | list[Any]) -> list[str]:
-    """A label, labels or entities, as equal answers have them equal."""
-    if isinstance(answer, str):
-        return [answer]
-    return sorted(
-        part if isinstance(part, str) else f"{part['label']} {part['text']!r} at {part['start']}" for part in answer
-    )
-
-
-def _example(client: httpx.Client, model: Description, row: Row, right: list[str]) -> tuple[str, bool]:
+def _example(client: httpx.Client, model: Description, row: Row, known: list[str]) -> tuple[str, bool]:
     response = client.post(infer_path(model.name), json=infer_body(model, [row]))
     if response.status_code != httpx.codes.OK:
         return f"status {response.status_code}: {response.text[:200]}", False
     (answer,) = predictions(model, [row], response.json())
     ranking = [f"{label} ({probability:.3f})" for label, probability in answer.ranking]
     labels: list[Any] = [label for label, _ in answer.ranking]
-    found = _parts(answer.entities or labels)
-    return ", ".join(ranking or found) or "nothing", found == right
+    found = answer_parts(answer.entities or labels)
+    return ", ".join(ranking or found) or "nothing", found == known
 
 
 def _malformed(client: httpx.Client, model: Description) -> tuple[str, bool]:

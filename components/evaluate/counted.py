@@ -10,6 +10,7 @@ import scipy.sparse
 
 from components.base.counts import PARTS, Sums
 from components.base.settings import EvaluationSettings
+from components.base.statistics.resampling import clustered, distinct, resample
 from components.base.targets import Targets
 from components.base.truncation import Integers
 from components.evaluate.estimates import (
@@ -22,7 +23,6 @@ from components.evaluate.estimates import (
     paired,
     proportion,
 )
-from components.evaluate.statistics.resampling import clustered, distinct, resample
 from serving.tasks.task import Decisions
 
 # Among the columns of Counts.table.

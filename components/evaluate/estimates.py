@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from components.base.counts import Floats
+from components.base.statistics.bounds import TAILS, bca_bounds, bound, mostly_defined
+from components.base.statistics.proportions import mcnemar, paired_bounds, sign_flips, wilson
 from components.base.truncation import Integers
-from components.evaluate.statistics.bounds import TAILS, bca_bounds, bound, mostly_defined
-from components.evaluate.statistics.proportions import mcnemar, paired_bounds, sign_flips, wilson
 
 # Replicates, jackknife and times, as bca_bounds takes them.
 Samples = tuple[Floats, Floats, Integers]

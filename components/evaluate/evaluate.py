@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from components.base.counts import Floats
 from components.base.errors import TextgateError
 from components.base.files import new_folder, sha256_file, write_json
 from components.base.settings import EvaluateStep
+from components.base.statistics.bounds import TAILS
 from components.base.tables import read_table
 from components.base.targets import targets_of
+from components.base.thresholds import fit_thresholds
 from components.evaluate import probable
 from components.evaluate.answers import Answers, ask, mistakes
 from components.evaluate.behaviour.behaviour import run_behaviour
@@ -27,8 +30,7 @@ from components.evaluate.lineage import seen_rows
 from components.evaluate.metrics import Rows, agreement, score, score_slices
 from components.evaluate.reports import write_reports
 from components.evaluate.slices import Slice, known_slices, worst_slices
-from components.evaluate.statistics.bounds import TAILS
-from components.evaluate.timing import measure
+from serving.bench import time_bundle
 from serving.bundle import MODEL, TOKENIZER
 from serving.predictor import Classifier, Predictor, Scorer
 from serving.tasks.task import Decider
@@ -60,7 +62,8 @@ class Evaluation:
         data, options, targets = self.settings.data, self.options, self.rows.targets
         scored = score(self.rows, self.answers, options)
         size = sum(path.stat().st_size for path in self.bundle.iterdir() if path.is_file())
-        parent = self._of_checkpoint(MODEL, self.predictor.decider, "float parent")
+        # At the bundle's own temperature and thresholds, so that the weights are all that differs.
+        parent = self._ask(self._scorer(MODEL), self.predictor.decider, "float parent")
         clusters = self.rows.clusters
         return {
             "task": data.task,
@@ -113,10 +116,13 @@ class Evaluation:
         inputs = self.table, targets, right, options.slices, options.seed, self.rows.clusters
         return [*known_slices(self.table, targets, options.slices), *worst_slices(*inputs)]
 
-    def _of_checkpoint(self, model: str, decider: Decider, what: str) -> Answers:
+    def _scorer(self, model: str) -> Scorer:
+        """Of a model of the checkpoint."""
         files = self._checkpoint / model, self._checkpoint / "hf" / TOKENIZER
-        scorer = Scorer(*files, self.predictor.manifest.cut, task=self.predictor.task)
-        return ask(Classifier(scorer, decider), self.rows.targets, sha256_file(files[0]), what)
+        return Scorer(*files, self.predictor.manifest.cut, task=self.predictor.task)
+
+    def _ask(self, scorer: Scorer, decider: Decider, what: str) -> Answers:
+        return ask(Classifier(scorer, decider), self.rows.targets, sha256_file(scorer.path), what)
 
     def _beside(self, other: Answers) -> dict[str, Any]:
         """A model of the same run: its metrics, and the bundle's difference from it."""
@@ -125,10 +131,15 @@ class Evaluation:
         return {"digest": other.digest, "metrics": metrics, "comparison": comparison}
 
     def _linear(self) -> dict[str, Any] | None:
+        """Its logits are of another kind than the bundle's, so its thresholds are its own."""
         if not (self._checkpoint / LINEAR).exists():
             return None
-        decider = Decider(self.settings.data.labels, thresholds=self.rows.targets.decider.thresholds)
-        return self._beside(self._of_checkpoint(LINEAR, decider, "linear model"))
+        scorer, decider = self._scorer(LINEAR), self.rows.targets.decider
+        if decider.thresholds and self.settings.fit_thresholds:
+            held_out = targets_of(read_table(self.tables, "validation", self.settings.data), self.settings.data)
+            probabilities = Classifier(scorer, decider).probabilities(held_out.rows)
+            decider = replace(decider, thresholds=fit_thresholds(probabilities, held_out.truth))
+        return self._beside(self._ask(scorer, decider, "linear model"))
 
     def _champion(self, champion: Champion) -> dict[str, Any]:
         named = {"version": champion.version, "digest": champion.digest}
@@ -199,7 +210,7 @@ def evaluate(
         write_reports(result, found.curves(), folder)
     with new_folder(timing) as folder:
         rows = found.rows.targets.rows[: settings.options.timing_rows]
-        write_json(folder / "timing.json", measure(found.predictor, rows))
+        write_json(folder / "timing.json", time_bundle(bundle, found.predictor.manifest, rows))
 
 
 def _read(tables: Path, split: str, settings: EvaluateStep) -> pa.Table:

@@ -12,13 +12,13 @@ from components.base.counts import ratio
 from components.base.metric_names import CALIBRATION, COMPARED, TASK_METRICS
 from components.base.settings import MAIN, EvaluationSettings
 from components.base.settings.data import Task
+from components.base.statistics.resampling import clustered, resample
 from components.base.targets import Targets
 from components.base.truncation import Integers
 from components.evaluate import counted, probable
 from components.evaluate.answers import Answers
 from components.evaluate.estimates import estimate, proportion, undefined
 from components.evaluate.slices import Slice
-from components.evaluate.statistics.resampling import clustered, resample
 
 Mask = NDArray[np.bool_]
 UNCOUNTED = (*CALIBRATION, *probable.RANKED)

@@ -9,11 +9,11 @@ import numpy as np
 
 from components.base.counts import Floats, ratio
 from components.base.settings import EvaluationSettings
+from components.base.statistics.resampling import Units, clustered, resample, single
 from components.base.targets import Targets
 from components.base.truncation import Integers
 from components.evaluate.estimates import Samples, difference, estimate, few_of_class, minus, proportion, undefined
 from components.evaluate.ranking import Ranking
-from components.evaluate.statistics.resampling import Units, clustered, resample, single
 from serving.tasks.task import Probabilities
 
 BINS = 15

@@ -21,9 +21,9 @@ def gate(
     from components.base.failures import reported
 
     with reported("gate"):
-        from components.base.settings import GateSettings, Override, from_json
+        from components.base.settings import GateStep, Override, from_json
         from components.gate.gate import gate
 
         inputs = Path(evaluation.path), Path(timing.path), Path(validation.path)
         accepted = from_json(Override, override) if override else None
-        return gate(*inputs, from_json(GateSettings, settings), Path(verdict.path), Path(page.path), accepted)
+        return gate(*inputs, from_json(GateStep, settings), Path(verdict.path), Path(page.path), accepted)

@@ -1,4 +1,4 @@
-"""What the rules are decided on: evaluation.json, timing.json and validation.json, as far as they are needed."""
+"""What the rules are decided on: evaluation.json, timing.json, validation.json and a bench, as far as needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.base.errors import TextgateError
-from components.base.settings import Task
+from components.base.settings import Bench, Task
 from components.base.settings.faults import explain
 
 FAULTS_SHOWN = 6
@@ -19,7 +19,8 @@ class Part(BaseModel):
 
 
 class Estimate(Part):
-    """`value` is None where it is not defined or was not measured, and `why` says so."""
+    """`value` is None where it is not defined or was not measured, and `why` says so. `remark` is what else is to be
+    known of it."""
 
     value: float | None = None
     low: float | None = None
@@ -27,6 +28,7 @@ class Estimate(Part):
     support: int = 0
     unreliable: bool = False
     why: str = ""
+    remark: str = ""
 
 
 class Difference(Part):
@@ -165,17 +167,19 @@ class Evidence:
     evaluation: Evaluation
     timing: Timing = field(default_factory=Timing)
     validation: Validation | None = None
+    bench: Bench | None = None
 
 
 Kind = TypeVar("Kind", bound=Part)
 
 
-def read(evaluation: Any, timing: Any, validation: Any) -> Evidence:
+def read(evaluation: Any, timing: Any, validation: Any, bench: Bench | None = None) -> Evidence:
     """From the contents of the files. Raises TextgateError naming the file, the key and what is wrong with it."""
     return Evidence(
         _parsed(Evaluation, evaluation, "evaluation.json", "evaluate"),
         _parsed(Timing, timing or {}, "timing.json", "evaluate"),
         _parsed(Validation, validation, "validation.json", "validate") if validation else None,
+        bench,
     )
 
 

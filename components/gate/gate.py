@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.base.files import new_folder, read_json, write_json
-from components.base.settings import GateSettings, Override
+from components.base.settings import GateStep, Override
 from components.gate.override import overridden
 from components.gate.page import write_page
 from components.gate.rules import verdict as decide
@@ -15,7 +15,7 @@ def gate(
     evaluation: Path,
     timing: Path,
     validation: Path,
-    settings: GateSettings,
+    settings: GateStep,
     verdict: Path,
     page: Path,
     override: Override | None = None,
@@ -26,7 +26,8 @@ def gate(
         read_json(evaluation / "evaluation.json"),
         read_json(timing / "timing.json"),
         read_json(validation / "validation.json"),
-        settings,
+        settings.options,
+        settings.bench,
     )
     if override:
         decision = overridden(decision, override)

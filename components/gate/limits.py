@@ -72,6 +72,7 @@ def _entry(
         why=why,
         rows_needed=needed,
         advice=advice,
+        remark=estimate.remark,
     )
 
 

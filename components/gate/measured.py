@@ -8,6 +8,11 @@ from components.gate.evidence import Estimate, Evaluation, Evidence, Validation
 BYTES_PER_MB = 1e6
 WITHHELD = "answers are withheld only where a row has one label"
 TIMED = ("p50_ms", "p95_ms", "texts_per_second")
+BENCH = "bench_"
+HOW_TO_BENCH = (
+    "on the machine that is to serve, run `textgate bundle bench BUNDLE --output FILE` (BUNDLE is the folder bundle of"
+    " the step quantize), then here `textgate run --reuse RUN --set gate.bench=FILE`, which trains nothing again"
+)
 # The check of validation.json that counts them, and its rule under validation.rules.
 COUNTED = {
     "leaked_rows": ("across splits: leakage", "leakage"),
@@ -27,6 +32,8 @@ def measured(metric: str, evidence: Evidence) -> Estimate:
     if metric in TIMED:
         value = getattr(evidence.timing, metric)
         return Estimate(value=value) if value is not None else _absent(metric, "give timing.json with the evaluation")
+    if metric.startswith(BENCH):
+        return _benched(metric, evidence)
     if metric in COUNTED:
         return _counted(metric, evidence.validation)
     if metric == "label_error_share":
@@ -46,6 +53,18 @@ def measured(metric: str, evidence: Evidence) -> Estimate:
 
 def _absent(metric: str, advice: str) -> Estimate:
     return Estimate(why=f"{words(metric)} was not measured: {advice}")
+
+
+def _benched(metric: str, evidence: Evidence) -> Estimate:
+    bench, digest = evidence.bench, evidence.evaluation.bundle.digest
+    if bench is None:
+        return _absent(metric, HOW_TO_BENCH)
+    if bench.digest != digest:
+        return _absent(metric, f"gate.bench is of the bundle {bench.digest[:12]}, not of {digest[:12]}; {HOW_TO_BENCH}")
+    lacks = f", which lacks {', '.join(bench.lacks)}" if bench.lacks else ""
+    threads = f", with threads: {bench.threads}" if bench.threads else ""
+    remark = f"the bench was run on {bench.processor}{lacks}{threads}"
+    return Estimate(value=getattr(bench, metric.removeprefix(BENCH)), remark=remark)
 
 
 def _counted(metric: str, validation: Validation | None) -> Estimate:

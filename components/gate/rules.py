@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from components.base.settings import GateRule, GateSettings
+from components.base.settings import Bench, GateRule, GateSettings
 from components.gate.advice import next_steps
 from components.gate.comparisons import compared
 from components.gate.entries import Entry, counted
@@ -15,13 +15,16 @@ from components.gate.limits import limited
 WHYS_SHOWN = 8
 
 
-def verdict(evaluation: Any, timing: Any, validation: Any, settings: GateSettings) -> dict[str, Any]:
-    """verdict.json, from the contents of evaluation.json, timing.json and validation.json (or None).
+def verdict(
+    evaluation: Any, timing: Any, validation: Any, settings: GateSettings, bench: Bench | None = None
+) -> dict[str, Any]:
+    """verdict.json, from the contents of evaluation.json, timing.json and validation.json (or None), and of the file
+    gate.bench.
 
     `outcome` is passed, refused, or unchanged where the champion is this very bundle. A rule of severity warn never
     refuses. Raises TextgateError where a content is not what the steps write.
     """
-    evidence = read(evaluation, timing, validation)
+    evidence = read(evaluation, timing, validation, bench)
     champion = evidence.evaluation.champion
     if champion and champion.digest == evidence.evaluation.bundle.digest:
         return _decided("unchanged", [_unchanged(champion)])

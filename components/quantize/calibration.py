@@ -1,11 +1,26 @@
 """What is fitted on validation: a temperature that makes confidence mean what it says (Guo et al. 2017,
-arXiv:1706.04599), and the confidence from which answers are right often enough."""
+arXiv:1706.04599), thresholds of several labels, and the confidence from which answers are right often enough."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
+
+from components.base.targets import Targets
+from components.base.thresholds import fit_thresholds
+from serving.tasks.task import Decider
+
+
+def fit_decider(targets: Targets, logits: np.ndarray, thresholds: bool) -> Decider:
+    """The temperature and, where the task has any and they are wanted, the thresholds at that temperature."""
+    decider = replace(targets.decider, temperature=fit_temperature(logits, targets.truth))
+    if not (thresholds and decider.thresholds):
+        return decider
+    probabilities = targets.task.probabilities(logits, decider.temperature)
+    return replace(decider, thresholds=fit_thresholds(probabilities, targets.truth))
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:

@@ -1,72 +1,78 @@
-"""The candidates for serving and the choice between them."""
+"""The candidates for serving, each made of the float ONNX."""
 
 from __future__ import annotations
 
-import logging
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from onnx import TensorProto
-from onnxruntime.quantization import QuantType, quantize_dynamic
+import onnx
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
+from components.base.encoding import Encoded
+from components.base.progress import Progress
 from components.base.settings import QuantizationSettings
-from components.base.targets import Targets
-from serving.tasks.task import Decisions
+from components.quantize.activations import Feed, feeds, watch
+from components.quantize.int8 import to_int8, units
+from components.quantize.layers import find_layers
+from components.quantize.scales import Scale, fit_scale
+from components.quantize.sensitivity import keep_float, measure_errors
+
+# Of the calibration rows, those that each part of the model is tried on by itself.
+SENSITIVITY_ROWS = 32
 
 
-def make_candidate(precision: str, source: Path, target: Path) -> None:
-    """float32 is a copy; int8 quantizes matrix products and embeddings per channel, activations as they come."""
-    if precision == "float32":
-        shutil.copyfile(source, target)
-        return
-    logging.getLogger().setLevel(logging.ERROR)
-    quantize_dynamic(
-        str(source),
-        str(target),
-        per_channel=True,
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=["MatMul", "Gather"],
-        extra_options={"DefaultTensorType": TensorProto.FLOAT},
-    )
+def make_candidates(
+    source: Path, encoded: Encoded, settings: QuantizationSettings, folder: Path
+) -> list[dict[str, Any]]:
+    """Writes `folder`/NAME.onnx for each of settings.candidates, made of the float ONNX `source`; `encoded` are the
+    rows that int8 is calibrated on. Gives the report of the sensitivity pass, empty where there was none."""
+    names = settings.candidates
+    shutil.copyfile(source, folder / "float32.onnx")
+    if "float16" in names:
+        whole = onnx.load(str(source))
+        onnx.save(
+            convert_float_to_float16(whole, keep_io_types=True, disable_shape_infer=True), folder / "float16.onnx"
+        )
+    if not {"int8", "mixed"} & set(names):
+        return []
+    model = onnx.load(str(source))
+    batches, scales = _calibrated(model, encoded)
+    if "int8" in names:
+        onnx.save(to_int8(model, scales), folder / "int8.onnx")
+    if "mixed" not in names:
+        return []
+    weights = units(find_layers(model))
+    progress = Progress("trying each part", len(weights), "parts")
+    errors = measure_errors(model, scales, _spread(batches, SENSITIVITY_ROWS), progress.advance)
+    floats = keep_float(errors, settings.mixed_error)
+    onnx.save(to_int8(model, scales, floats), folder / "mixed.onnx")
+    return [{"layer": weights[name], "error": error, "float": name in floats} for name, error in errors.items()]
 
 
-def compare(targets: Targets, logits: np.ndarray, reference: np.ndarray, size: int) -> dict[str, Any]:
-    """A candidate's figures against the float logits on rows whose answers are known.
-
-    `agreement` is the share of decisions that are the same: of rows, all labels of one together, or of words.
-    """
-    predicted, expected = decided(targets, logits), decided(targets, reference)
-    value, best = (float(targets.counts(found).whole().metric(targets.main)[0]) for found in (predicted, expected))
-    return {
-        "agreement": float(targets.same(predicted, expected).mean()),
-        targets.main: value,
-        f"{targets.main}_drop": round(best - value, 12),
-        "max_logit_difference": float(np.nanmax(np.abs(logits - reference))),
-        "bytes": size,
-    }
+def _calibrated(model: onnx.ModelProto, encoded: Encoded) -> tuple[list[Feed], dict[str, Scale]]:
+    dense = find_layers(model).dense
+    channels = {name: len(group[0].kernel) for name, group in dense.items()}
+    batches = feeds(model, encoded, sum(channels.values()))
+    activations = watch(model, channels, batches)
+    progress = Progress("fitting scales", len(dense), "products")
+    scales = {}
+    for name, group in dense.items():
+        scales[name] = fit_scale(activations[name], [layer.kernel for layer in group])
+        progress.advance(1)
+    return batches, scales
 
 
-def decided(targets: Targets, logits: np.ndarray) -> Decisions:
-    """What a model of these logits decides as long as nothing is fitted."""
-    return targets.task.decide(targets.task.probabilities(logits, 1.0), targets.decider)
-
-
-def judge(figures: dict[str, Any], main: str, limits: QuantizationSettings) -> str:
-    """Why a candidate is outside the limits, or "" when it is within them."""
-    if figures["agreement"] < limits.min_agreement:
-        return f"agrees with float on {figures['agreement']:.4f} of the decisions, below {limits.min_agreement}"
-    if figures[f"{main}_drop"] > limits.max_accuracy_drop:
-        lost = f"{figures[f'{main}_drop']:.4f} {main.replace('_', ' ')}"
-        return f"loses {lost}, more than {limits.max_accuracy_drop}"
-    return ""
-
-
-def choose(candidates: dict[str, dict[str, Any]]) -> tuple[str, str]:
-    """The smallest candidate within the limits, and why."""
-    within = [name for name, figures in candidates.items() if figures["within_limits"]]
-    chosen = min(within, key=lambda name: candidates[name]["bytes"])
-    refused = "; ".join(f"{name} {figures['why']}" for name, figures in candidates.items() if figures["why"])
-    why = f"the smallest within the limits, {candidates[chosen]['bytes'] / 1e6:.1f} MB"
-    return chosen, f"{why}; {refused}" if refused else why
+def _spread(batches: Sequence[Feed], rows: int) -> list[Feed]:
+    """About so many rows, of all lengths."""
+    total = sum(len(batch["input_ids"]) for batch in batches)
+    step = max(1, total // rows)
+    found, before = [], 0
+    for batch in batches:
+        count = len(batch["input_ids"])
+        chosen = [place - before for place in range(before, before + count) if place % step == 0]
+        before += count
+        if chosen:
+            found.append({name: value[chosen] for name, value in batch.items()})
+    return found

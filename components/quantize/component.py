@@ -11,8 +11,9 @@ def quantize(
     settings: str,
     bundle: dsl.Output[dsl.Model],
     report: dsl.Output[dsl.Artifact],
+    candidates: dsl.Output[dsl.Model],
 ) -> None:
-    """Chooses between float and int8 on validation rows and seals the bundle."""
+    """Makes the candidates for serving, compares them on validation rows and seals the bundle of one."""
     from pathlib import Path
 
     from components.base.failures import reported
@@ -23,4 +24,5 @@ def quantize(
 
         step = from_json(QuantizeStep, settings)
         profile = Path(validation.path) / "profile.json"
-        quantize(Path(checkpoint.path), Path(tables.path), profile, step, Path(bundle.path), Path(report.path))
+        outputs = Path(bundle.path), Path(report.path), Path(candidates.path)
+        quantize(Path(checkpoint.path), Path(tables.path), profile, step, *outputs)

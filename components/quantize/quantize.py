@@ -4,73 +4,104 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from components.base.encoding import Encoder
 from components.base.errors import TextgateError
-from components.base.files import new_folder, sha256_file, write_json, write_text
+from components.base.files import new_folder, read_json, sha256_file, write_json, write_text
+from components.base.mlflow_model import write_mlmodel
 from components.base.progress import Progress
 from components.base.settings import QuantizeStep
 from components.base.tables import read_table
 from components.base.targets import Targets, targets_of
 from components.base.truncation import Truncation
-from components.quantize.calibration import fit_abstention, fit_temperature
-from components.quantize.candidates import choose, compare, judge, make_candidate
+from components.quantize.calibration import fit_abstention, fit_decider
+from components.quantize.candidates import make_candidates
 from components.quantize.card import model_card
+from components.quantize.comparison import choose, compare, judge
 from components.quantize.examples import examples
-from serving.bundle import CANARY, CARD, MODEL, PROFILE, TOKENIZER, write_manifest
-from serving.predictor import Scorer
+from serving.bench import measure, processor
+from serving.bundle import CANARY, CARD, MODEL, PROFILE, RIGHT, TOKENIZER, write_manifest
+from serving.predictor import Classifier, Scorer
+from serving.tasks.task import Decider
 
 RECORDED_VERSIONS = ("onnxruntime", "tokenizers", "numpy")
+TIMED_ROWS = 64
 
 
-def quantize(checkpoint: Path, tables: Path, profile: Path, settings: QuantizeStep, bundle: Path, report: Path) -> None:
-    """Writes the bundle and `quantization.json`; `profile` is the file that describes the training data.
+def quantize(
+    checkpoint: Path,
+    tables: Path,
+    profile: Path,
+    settings: QuantizeStep,
+    bundle: Path,
+    report: Path,
+    candidates: Path,
+) -> None:
+    """Writes the bundle; `candidates`, a folder with NAME.onnx for each model that was compared; and the report,
+    `quantization.json` and `timing.json`. `profile` is the file that describes the training data.
 
     Raises TextgateError when validation holds no usable row.
     """
     targets = _validation_rows(tables, settings)
-    tokenizer = checkpoint / "hf" / TOKENIZER
+    tokenizer, cut = checkpoint / "hf" / TOKENIZER, Truncation.of(settings.tokenization)
+    with new_folder(candidates) as models:
+        encoded = targets.task.encode(Encoder(tokenizer, cut), _calibration(targets, settings))
+        sensitivity = make_candidates(checkpoint / MODEL, encoded, settings.limits, models)
+        paths: dict[str, Path] = {name: models / f"{name}.onnx" for name in settings.limits.candidates}
+        logits, figures = _compare(paths, tokenizer, targets, settings)
+        timing = _time(paths, tokenizer, targets, settings)
+    chosen, why = choose(figures, timing["candidates"], settings.limits.policy)
+    decider = fit_decider(targets, logits[chosen], settings.limits.fit_thresholds)
+    abstain_below = _abstention(targets, logits[chosen], decider.temperature, settings.limits.abstain_precision)
+    summary: dict[str, Any] = {
+        "chosen": chosen,
+        "policy": settings.limits.policy,
+        "why": why,
+        "metric": targets.main,
+        "candidates": figures,
+        "sensitivity": sensitivity,
+        "temperature": decider.temperature,
+        **({"thresholds": decider.thresholds} if decider.thresholds else {}),
+        "abstain_below": abstain_below,
+        "rows": len(targets),
+    }
     with new_folder(bundle) as folder:
-        work = folder.with_name(folder.name + ".work")
-        work.mkdir()
-        try:
-            logits, figures = _score_candidates(checkpoint / MODEL, tokenizer, targets, settings, work)
-            chosen, why = choose(figures)
-            temperature = fit_temperature(logits[chosen], targets.truth)
-            abstain_below = _abstention(targets, logits[chosen], temperature, settings.limits.abstain_precision)
-            shutil.move(work / f"{chosen}.onnx", folder / MODEL)
-        finally:
-            shutil.rmtree(work)
+        shutil.copyfile(candidates / f"{chosen}.onnx", folder / MODEL)
         shutil.copyfile(tokenizer, folder / TOKENIZER)
         shutil.copyfile(profile, folder / PROFILE)
-        write_json(folder / CANARY, examples(targets, logits[chosen]))
-        summary = {
-            "chosen": chosen,
-            "why": why,
-            "metric": targets.main,
-            "candidates": figures,
-            "temperature": temperature,
-            "abstain_below": abstain_below,
-            "rows": len(targets),
-        }
-        write_text(folder / CARD, model_card(settings, summary))
-        write_manifest(
-            folder,
-            name=settings.name,
-            task=targets.task.name,
-            labels=settings.data.labels,
-            truncation=Truncation.of(settings.tokenization),
-            temperature=temperature,
-            precision=chosen,
-            versions={name: importlib.metadata.version(name) for name in RECORDED_VERSIONS},
-            thresholds=targets.decider.thresholds,
-            abstain_below=abstain_below,
-        )
+        scorer = Scorer(folder / MODEL, folder / TOKENIZER, cut, task=targets.task)
+        asked = examples(targets, logits[chosen], Classifier(scorer, decider))
+        write_json(folder / CANARY, asked)
+        summary["canary"] = {"examples": len(asked), "right": sum(example.get(RIGHT, True) for example in asked)}
+        _seal(folder, settings, decider, summary)
     with new_folder(report) as folder:
         write_json(folder / "quantization.json", summary)
+        write_json(folder / "timing.json", timing)
+
+
+def _seal(folder: Path, settings: QuantizeStep, decider: Decider, summary: dict[str, Any]) -> None:
+    """Adds what describes the bundle: card, manifest, MLmodel."""
+    versions = {name: importlib.metadata.version(name) for name in RECORDED_VERSIONS}
+    write_text(folder / CARD, model_card(settings, summary, read_json(folder / PROFILE), versions))
+    write_manifest(
+        folder,
+        name=settings.name,
+        task=settings.data.task,
+        labels=settings.data.labels,
+        truncation=Truncation.of(settings.tokenization),
+        temperature=decider.temperature,
+        precision=summary["chosen"],
+        versions=versions,
+        thresholds=decider.thresholds,
+        abstain_below=summary["abstain_below"],
+    )
+    write_mlmodel(folder)
 
 
 def _abstention(targets: Targets, logits: np.ndarray, temperature: float, precision: float) -> float:
@@ -92,18 +123,34 @@ def _validation_rows(tables: Path, settings: QuantizeStep) -> Targets:
     return targets_of(table, settings.data)
 
 
-def _score_candidates(
-    source: Path, tokenizer: Path, targets: Targets, settings: QuantizeStep, work: Path
+def _calibration(targets: Targets, settings: QuantizeStep) -> list[Any]:
+    """Rows drawn from all of them, in order."""
+    drawn = np.random.default_rng(0).permutation(len(targets))[: settings.limits.calibration_rows]
+    return [targets.rows[row] for row in np.sort(drawn)]
+
+
+def _compare(
+    paths: Mapping[str, Path], tokenizer: Path, targets: Targets, settings: QuantizeStep
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+    """Logits and figures of each; all are decided as the float model is best decided, so that they can be compared."""
     logits: dict[str, np.ndarray] = {}
-    figures: dict[str, dict[str, Any]] = {}
-    for precision in sorted(settings.limits.candidates, key=lambda name: name != "float32"):
-        path = work / f"{precision}.onnx"
-        make_candidate(precision, source, path)
-        progress = Progress(f"scoring {precision}", len(targets), "texts")
+    for name, path in paths.items():
+        progress = Progress(f"scoring {name}", len(targets), "texts")
         scorer = Scorer(path, tokenizer, Truncation.of(settings.tokenization), task=targets.task)
-        logits[precision] = scorer.logits(targets.rows, progress=progress.advance)
-        entry = compare(targets, logits[precision], logits["float32"], path.stat().st_size)
-        why = "" if precision == "float32" else judge(entry, targets.main, settings.limits)
-        figures[precision] = {**entry, "sha256": sha256_file(path), "within_limits": not why, "why": why}
+        logits[name] = scorer.logits(targets.rows, progress=progress.advance)
+    reference, figures = logits["float32"], {}
+    decider = fit_decider(targets, reference, settings.limits.fit_thresholds)
+    for name, path in paths.items():
+        entry = compare(targets, logits[name], reference, path.stat().st_size, decider)
+        why = "" if name == "float32" else judge(entry, targets.main, settings.limits)
+        figures[name] = {**entry, "sha256": sha256_file(path), "within_limits": not why, "why": why}
     return logits, figures
+
+
+def _time(paths: Mapping[str, Path], tokenizer: Path, targets: Targets, settings: QuantizeStep) -> dict[str, Any]:
+    """Latency, throughput and load time of each, taken in turns on the same rows."""
+    cut = Truncation.of(settings.tokenization)
+    loaders = {name: partial(Scorer, path, tokenizer, cut, task=targets.task) for name, path in paths.items()}
+    drawn = np.random.default_rng(1).permutation(len(targets))[:TIMED_ROWS]
+    rows = [targets.rows[row] for row in drawn]
+    return {"processor": processor(), "rows": len(rows), "threads": 0, "candidates": measure(loaders, rows)}

@@ -121,8 +121,12 @@ def _parts(report: Mapping[str, Any]) -> list[Point]:
 
 def timing(folder: Path) -> Contents:
     report = read_json(folder / "timing.json")
+    has, lacks = (report["processor"][key] for key in ("has", "lacks"))
     return Contents(
-        params={"timing.processor": report["processor"]},
+        params={
+            "timing.processor": report["processor"]["name"],
+            "timing.processor_lacks": ", ".join(lacks) or ("nothing" if has else "unknown"),
+        },
         metrics=_points("timing", report),
         files={"evaluation/timing.json": folder / "timing.json"},
     )

@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 
 from components.base.encoding import read_tokenizer
 from components.base.files import sha256_file
+from components.base.lengths import histogram
 from components.base.settings import DataSchema
 from components.base.special_tokens import find_unknown
 from components.base.tables import SplitReader
@@ -35,8 +36,6 @@ ROWS_SAMPLED = 2_000
 ROWS_TOKENIZED = 20_000
 CHARACTERS_SAMPLED = 4_096
 BATCH_ROWS = 1 << 14
-# Bounds of lengths in characters, each about a twentieth above the last.
-LENGTH_BOUNDS = np.unique(np.round(1.05 ** np.arange(0, 331)).astype(np.int64))
 
 
 def build_profile(tables: Path, data: DataSchema, base_model: Path | None) -> dict[str, Any]:
@@ -51,13 +50,13 @@ def build_profile(tables: Path, data: DataSchema, base_model: Path | None) -> di
     order = np.argsort(mix(np.arange(reader.num_rows, dtype=np.uint64)), kind="stable")
     sampled, tokenized = np.sort(order[:ROWS_SAMPLED]), np.sort(order[:ROWS_TOKENIZED])
     labels = dict.fromkeys(data.labels, 0)
-    lengths = np.zeros(len(LENGTH_BOUNDS), np.int64)
+    lengths = histogram(np.zeros(0, np.int64))
     words, grams, tokens = _Words(), _Grams(), _Tokens(base_model)
     start = 0
     for batch in reader.batches(BATCH_ROWS):
         normal = pa.array(row_texts(batch, data), pa.string())
         _count_labels(batch, data, labels)
-        lengths += _histogram(pc.utf8_length(normal).to_numpy())
+        lengths += histogram(pc.utf8_length(normal).to_numpy())
         here = sampled[(sampled >= start) & (sampled < start + batch.num_rows)] - start
         words.add(normal, here, start)
         grams.add(normal.take(pa.array(here)))
@@ -198,11 +197,6 @@ def _thinned(values: Integers, most: int) -> Integers:
 
 def _half(rows: Integers) -> Integers:
     return (mix(rows.astype(np.uint64)) & np.uint64(1)).astype(np.int64)
-
-
-def _histogram(lengths: Integers) -> Integers:
-    bins = np.minimum(np.searchsorted(LENGTH_BOUNDS, lengths, "right"), len(LENGTH_BOUNDS) - 1)
-    return np.bincount(bins, minlength=len(LENGTH_BOUNDS))
 
 
 def _count_labels(batch: pa.RecordBatch, data: DataSchema, labels: dict[str, int]) -> None:

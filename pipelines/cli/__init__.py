@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 COMMANDS = {
+    "bundle": "show, verify or time a bundle",
     "compile": "write the compiled pipeline of a config",
     "config": "check a config file",
     "data": "import, version and check the data",

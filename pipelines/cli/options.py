@@ -48,8 +48,11 @@ def override_of(overridden: bool, reason: str | None) -> Override | None:
 
 
 def typed(config: Path, overrides: Sequence[str]) -> str:
-    """The given options as one would type them, with a space before each; nothing for the default."""
+    """The given options as one would type them, with a space before each; nothing for the default, nor for a
+    bench, which is of one bundle alone."""
     words = [] if config == DEFAULT_CONFIG else ["--config", str(config)]
     for override in overrides:
+        if override.startswith("gate.bench="):
+            continue
         words += ["--set", override]
     return "".join(f" {shlex.quote(word)}" for word in words)

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from components.base.errors import TextgateError
 from serving.client import Client, Description, Prediction, Row
+from serving.lines import read_lines
 
 ROWS_PER_REQUEST = 64
 
@@ -35,7 +36,8 @@ def command(texts: tuple[str, ...], url: str, name: str | None, top_k: int, as_j
     show = _show_json if as_json else _show_table
     with Client(url) as client:
         model = client.describe(name or client.model_name())
-        waiting = _arguments(_checked(texts), model) if texts else _lines(model)
+        lines = read_lines(sys.stdin.buffer, model.inputs, "standard input")
+        waiting = _arguments(_checked(texts), model) if texts else lines
         while part := list(islice(waiting, ROWS_PER_REQUEST)):
             show(model, client.infer(model, part, top_k))
 
@@ -43,16 +45,12 @@ def command(texts: tuple[str, ...], url: str, name: str | None, top_k: int, as_j
 def _arguments(texts: Iterable[str], model: Description) -> Iterator[Row]:
     waiting = iter(texts)
     while row := tuple(islice(waiting, len(model.inputs))):
-        yield _whole(row, model, "the last text stands alone")
-
-
-def _whole(row: Row, model: Description, where: str) -> Row:
-    if len(row) != len(model.inputs):
-        raise TextgateError(
-            f"{where}: {model.name} reads {' and '.join(model.inputs)} for each answer; give both, on a line with a tab"
-            " between them"
-        )
-    return row
+        if len(row) != len(model.inputs):
+            raise TextgateError(
+                f"the last text stands alone: {model.name} reads {' and '.join(model.inputs)} for each answer; give"
+                " both"
+            )
+        yield row
 
 
 def _checked(texts: Iterable[str]) -> Iterator[str]:
@@ -62,18 +60,6 @@ def _checked(texts: Iterable[str]) -> Iterator[str]:
         except UnicodeEncodeError:
             raise TextgateError(f"the text {text!r} is not UTF-8") from None
         yield text
-
-
-def _lines(model: Description) -> Iterator[Row]:
-    """Blank lines are left out."""
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        try:
-            text = line.decode("utf-8").strip()
-        except UnicodeDecodeError:
-            raise TextgateError(f"line {number} of standard input is not UTF-8") from None
-        if text:
-            row = (text,) if len(model.inputs) == 1 else tuple(text.split("\t"))
-            yield _whole(row, model, f"line {number} of standard input has {len(row)} texts")
 
 
 def _show_json(model: Description, predictions: list[Prediction]) -> None:

@@ -7,14 +7,18 @@ from pathlib import Path
 import click
 
 from components.base.errors import TextgateError
-from components.base.settings import Settings, from_json, load
+from components.base.settings import load, load_again
 from pipelines.cli.options import DEFAULT_CONFIG, override_of, override_option, reason_option, set_option, typed
 
 
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), help=f"The config file.  [default: {DEFAULT_CONFIG}]")
 @set_option
-@click.option("--reuse", metavar="RUN", help="Take over what the steps of an earlier run wrote; its settings too.")
+@click.option(
+    "--reuse",
+    metavar="RUN",
+    help="Take over what the steps of an earlier run wrote; its settings, too, where no --config is given.",
+)
 @click.option("--from", "first", metavar="STEP", default="", help="With --reuse: run this step and all after it again.")
 @override_option
 @reason_option
@@ -43,16 +47,13 @@ def command(
         raise TextgateError(f"--from takes one of {', '.join(STEPS)}, got {first!r}")
     earlier = find_run(reuse) if reuse else None
     if earlier and not config:
-        if overrides:
-            raise TextgateError(
-                "--set with --reuse needs --config: the settings of the earlier run are taken as they are"
-            )
-        settings = from_json(Settings, (earlier.folder / "settings.json").read_text(encoding="utf-8"))
+        settings = load_again(earlier.folder / "settings.json", list(overrides))
     else:
         settings = load(config or DEFAULT_CONFIG, list(overrides))
     if not earlier:
         check_remotes(settings, typed(config or DEFAULT_CONFIG, overrides))
-    options = earlier.config if earlier and not config else typed(config or DEFAULT_CONFIG, overrides)
+    kept = earlier.config if earlier and not config else ""
+    options = kept + typed(config or DEFAULT_CONFIG, overrides)
     with Screen(settings) as screen:
         run = run_locally(settings, screen.watch, earlier, first, override, options)
     show(run, settings, options=options)

@@ -130,7 +130,9 @@ def _places(run: Run) -> list[tuple[str, str]]:
     from components.base.mlflow_client import shown_uri
 
     docs, evaluation = run.artifact("validate", "report"), run.artifact("evaluate", "evaluation")
+    bundle = run.artifact("quantize", "bundle")
     return [
+        *([("bundle", str(bundle))] if bundle else []),
         *([("evaluation", str(evaluation / "report.html"))] if evaluation else []),
         *([("Data Docs", str(docs / "data_docs" / "index.html"))] if docs else []),
         ("MLflow", f"{shown_uri()}, the run with the tag textgate.job_id {run.job_id}"),

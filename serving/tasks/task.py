@@ -93,3 +93,12 @@ def softmax(logits: Logits, temperature: float = 1.0) -> Probabilities:
     powers /= np.add.reduce(powers, axis=-1, keepdims=True)
     shares: Probabilities = powers.astype(np.float32)
     return shares
+
+
+def answer_parts(answer: str | Sequence[Any]) -> list[str]:
+    """A label, labels or entities, as equal answers have them equal."""
+    if isinstance(answer, str):
+        return [answer]
+    return sorted(
+        part if isinstance(part, str) else f"{part['label']} {part['text']!r} at {part['start']}" for part in answer
+    )

@@ -53,6 +53,11 @@ class Story:
     def states(self, name: str) -> dict[str, str]:
         return {step["name"]: step["state"] for step in self.runs[name]["steps"]}
 
+    def verdict(self, name: str) -> dict[str, Any]:
+        """The gate's rules by name."""
+        (verdict,) = Path(self.runs[name]["folder"]).glob("tasks/*/gate/verdict/verdict.json")
+        return {rule["rule"]: rule for rule in json.loads(verdict.read_text())["rules"]}
+
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(path.read_text()) for path in sorted(self.project.glob(".textgate/promotions/tiny/*.json"))]
 

@@ -71,8 +71,7 @@ def test_crashed_run_is_taken_up_without_training_again(story: Story) -> None:
     assert [states[step] for step in ("fetch", "validate", "tokenize", "finetune")] == ["reused"] * 4
     assert states["quantize"] == "done"
     assert run["outcome"] in {"registered", "refused-by-gate"}
-    (verdict,) = Path(run["folder"]).glob("tasks/*/gate/verdict/verdict.json")
-    compared = {rule["rule"]: rule for rule in json.loads(verdict.read_text())["rules"]}
+    compared = story.verdict("again")
     assert "champion version 1" in compared["champion"]["why"]
     assert compared["champion"]["observed"] is not None
     champion = "2" if run["outcome"] == "registered" else "1"
@@ -85,24 +84,34 @@ def test_gate_refuses_and_the_champion_stays(story: Story) -> None:
     log, pinned = story.log(), story.pinned()
     run = story.run(
         "refused", "--config", "tiny.yaml", "--set", "training.seed=3", "--set", "gate.rules.accuracy.at_least=1.0",
-        "--reuse", again,
+        "--set", "gate.rules.speed={metric: bench_p95_ms, at_most: 60000}", "--reuse", again,
     )  # fmt: skip
     assert run["outcome"] == "refused-by-gate"
     assert "register" not in story.states("refused")
     assert story.tracked("refused").data.tags["textgate.outcome"] == "refused-by-gate"
     assert (story.log(), story.pinned()) == (log, pinned)
     assert f"run --reuse {Path(run['folder']).name} --override --reason" in run["out"]
+    speed = story.verdict("refused")["speed"]
+    assert not speed["passed"] and "textgate bundle bench BUNDLE --output FILE" in speed["why"]
 
 
-def test_an_overridden_refusal_makes_a_champion_and_its_reason_is_kept(story: Story) -> None:
+def test_a_refusal_gets_the_bench_it_asked_for_and_is_overridden_without_training_again(story: Story) -> None:
     champion = story.log()[-1]["version"]
-    refused = Path(story.runs["refused"]["folder"]).name
-    run = story.run("overridden", "--reuse", refused, "--override", "--reason", REASON)
+    refused = Path(story.runs["refused"]["folder"])
+    (bundle,) = refused.glob("tasks/*/quantize/bundle")
+    assert f"bundle {bundle}" in story.runs["refused"]["out"]
+    status, out, err = story.textgate("bundle", "bench", str(bundle), "--output", "bench.json")
+    assert status == 0, out + err
+    asked = ("--set", "gate.bench=bench.json", "--override", "--reason", REASON)
+    run = story.run("overridden", "--reuse", refused.name, *asked)
     states = story.states("overridden")
     before = ("fetch", "validate", "tokenize", "finetune", "quantize", "evaluate")
     assert {states[step] for step in before} == {"reused"}
     assert run["outcome"] == "registered"
     assert "refused by the gate, overridden and registered" in run["out"]
+    judged = story.verdict("overridden")
+    assert judged["speed"]["passed"] and "the bench was run on" in judged["speed"]["why"]
+    assert not judged["accuracy"]["passed"]
     entry = story.log()[-1]
     assert (entry["previous_version"], entry["override"]) == (champion, REASON)
     assert story.pinned()["version"] == entry["version"] != champion

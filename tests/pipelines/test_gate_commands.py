@@ -15,11 +15,12 @@ from click.testing import CliRunner, Result
 from components.base import tracking
 from components.base.errors import TextgateError
 from components.base.files import write_json
+from components.base.settings import GateStep
 from components.gate.gate import gate
 from components.gate.rules import verdict
 from pipelines.cli import cli
 from pipelines.local.folder import Run
-from tests.components.gate.made import TIMING, VALIDATION, champion, changed, evaluation, rules
+from tests.components.gate.made import BENCH, TIMING, VALIDATION, champion, changed, evaluation, rules
 
 
 def textgate(*arguments: str) -> Result:
@@ -101,6 +102,24 @@ def test_timing_and_validation_that_are_not_there_are_asked_for(files: Path) -> 
     assert check(files, "--timing", str(files / "elsewhere.json")).exit_code == 0
 
 
+def test_a_bench_is_the_one_that_the_rules_name_or_the_one_that_is_given(files: Path) -> None:
+    given = {"rules": {"champion": {"severity": "off"}, "speed": {"metric": "bench_p95_ms", "at_most": 7}}}
+    write_rules(files, given)
+    unknown = check(files)
+    assert unknown.exit_code == 1 and "textgate bundle bench BUNDLE --output FILE" in unknown.output
+    write_json(files / "bench.json", BENCH)
+    passed = check(files, "--bench", str(files / "bench.json"))
+    assert passed.exit_code == 0 and "pass speed observed 6, limit <= 7" in lines(passed)
+    write_rules(files, {**given, "bench": "bench.json"})
+    assert check(files).output == passed.output
+    slow = {**BENCH, "models": {"bundle": {**BENCH["models"]["bundle"], "p95_ms": 8.0}}}
+    write_json(files / "slow.json", slow)
+    assert "fail speed observed 8, limit <= 7" in lines(check(files, "--bench", str(files / "slow.json")))
+    config = {"name": "tiny", "data": {"labels": ["a", "b"]}, "base_model": {"reference": "x"}}
+    write_rules(files, {**config, "gate": {**given, "bench": "bench.json"}})
+    assert check(files).output == passed.output
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -147,7 +166,7 @@ def local_run(home: Path, run_id: str, with_verdict: bool) -> None:
         for folder, content in zip(inputs, contents, strict=True):
             write_json(folder / f"{folder.name}.json", content)
         task = run.folder / "tasks" / "pipeline-1" / "gate"
-        gate(*inputs, rules(), task / "verdict", task / "page")
+        gate(*inputs, GateStep(options=rules()), task / "verdict", task / "page")
 
 
 def test_a_run_of_this_machine_is_explained_without_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

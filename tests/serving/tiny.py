@@ -89,5 +89,5 @@ def write_bundle(
         truncation=truncation,
         temperature=temperature,
         precision="float32",
-        versions={"onnx": "1"},
+        versions={"onnx": onnx.__version__},
     )

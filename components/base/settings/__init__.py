@@ -7,6 +7,8 @@ from components.base.settings.behaviour import ExpectedCase as ExpectedCase
 from components.base.settings.behaviour import InvarianceTest as InvarianceTest
 from components.base.settings.behaviour import MinimumTest as MinimumTest
 from components.base.settings.behaviour_file import read_behaviour as read_behaviour
+from components.base.settings.bench import Bench as Bench
+from components.base.settings.bench import read_bench as read_bench
 from components.base.settings.data import LISTS as LISTS
 from components.base.settings.data import ROLES as ROLES
 from components.base.settings.data import Columns as Columns
@@ -25,6 +27,7 @@ from components.base.settings.gate import GateSettings as GateSettings
 from components.base.settings.gate import Override as Override
 from components.base.settings.load import from_json as from_json
 from components.base.settings.load import load as load
+from components.base.settings.load import load_again as load_again
 from components.base.settings.load import load_rules as load_rules
 from components.base.settings.load import read_suite as read_suite
 from components.base.settings.model import ModelSettings as ModelSettings
@@ -40,6 +43,7 @@ from components.base.settings.settings import Settings as Settings
 from components.base.settings.steps import EvaluateStep as EvaluateStep
 from components.base.settings.steps import FetchStep as FetchStep
 from components.base.settings.steps import FinetuneStep as FinetuneStep
+from components.base.settings.steps import GateStep as GateStep
 from components.base.settings.steps import QuantizeStep as QuantizeStep
 from components.base.settings.steps import RunStep as RunStep
 from components.base.settings.steps import TokenizeStep as TokenizeStep

@@ -94,10 +94,11 @@ class GateRule(Section):
 
 class GateSettings(Section):
     """`rules` by name. `unusable_champion`: where the champion cannot be loaded or compared with, the rules against it
-    refuse, or warn."""
+    refuse, or warn. `bench` names what `textgate bundle bench BUNDLE --output FILE` wrote."""
 
     rules: dict[Text, GateRule] = {}
     unusable_champion: Literal["refuse", "warn"] = "refuse"
+    bench: str = ""
 
 
 class Override(Section):

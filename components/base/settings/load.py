@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,13 +37,14 @@ def load(path: Path, overrides: list[str] | None = None) -> Settings:
     path, the value and what is allowed.
     """
     raw = _read(path, "config file", "--config")
-    for override in overrides or []:
-        _override(raw, override)
-    try:
-        settings = Settings.model_validate(raw)
-    except ValidationError as error:
-        raise TextgateError(explain(error, str(path), Settings)) from None
-    return _anchored(settings, path.resolve().parent)
+    return _anchored(_overridden(raw, overrides or [], str(path)), path.resolve().parent)
+
+
+def load_again(path: Path, overrides: list[str]) -> Settings:
+    """The settings of an earlier run, from the file that it kept them in, with other ones in their place, in which
+    relative paths are against the current folder. Raises TextgateError as load does.
+    """
+    return _anchored(_overridden(json.loads(path.read_text(encoding="utf-8")), overrides, str(path)), Path.cwd())
 
 
 def load_rules(path: Path, task: Task) -> GateSettings:
@@ -55,9 +57,10 @@ def load_rules(path: Path, task: Task) -> GateSettings:
     if {"name", "data", "gate"} & raw.keys():
         return load(path).gate
     try:
-        return GateSettings.model_validate(with_default_rules(raw, task))
+        rules = GateSettings.model_validate(with_default_rules(raw, task))
     except ValidationError as error:
         raise TextgateError(explain(error, str(path), GateSettings)) from None
+    return _at(path.resolve().parent, rules, "bench")
 
 
 def read_suite(settings: Settings) -> list[SuiteExpectation]:
@@ -96,6 +99,15 @@ def _read(path: Path, what: str, option: str) -> dict[str, Any]:
     return raw
 
 
+def _overridden(raw: dict[str, Any], overrides: list[str], where: str) -> Settings:
+    for override in overrides:
+        _override(raw, override)
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise TextgateError(explain(error, where, Settings)) from None
+
+
 def _override(raw: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals:
@@ -113,15 +125,18 @@ def _override(raw: dict[str, Any], override: str) -> None:
         raise TextgateError(f"--set {override}: the value is not YAML: {error}") from None
 
 
+def _anchor(folder: Path, reference: str) -> str:
+    return reference if "://" in reference or not reference else str((folder / reference).resolve())
+
+
+def _at(folder: Path, section: StepSettings, *keys: str) -> StepSettings:
+    return section.model_copy(update={key: _anchor(folder, getattr(section, key)) for key in keys})
+
+
 def _anchored(settings: Settings, folder: Path) -> Settings:
-    def anchor(reference: str) -> str:
-        return reference if "://" in reference or not reference else str((folder / reference).resolve())
-
-    def at(section: Section, *keys: str) -> Section:
-        return section.model_copy(update={key: anchor(getattr(section, key)) for key in keys})
-
+    at = partial(_at, folder)
     data = at(settings.data, "version").model_copy(
-        update={"remotes": [anchor(remote) for remote in settings.data.remotes]}
+        update={"remotes": [_anchor(folder, remote) for remote in settings.data.remotes]}
     )
     return settings.model_copy(
         update={
@@ -131,6 +146,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "evaluation": at(settings.evaluation, "behaviour"),
             "base_model": at(settings.base_model, "reference"),
             "training": settings.training.model_copy(update={"checkpoint": at(settings.training.checkpoint, "place")}),
+            "gate": at(settings.gate, "bench"),
             "promote": at(settings.promote, "log"),
         }
     )

@@ -6,25 +6,37 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.base.precisions import Precision
 from components.base.settings.section import Fraction, Section
 
 
 class QuantizationSettings(Section):
-    """int8 is taken when, on validation rows, it agrees with float this often and loses at most this much accuracy
-    (for several labels or tags: micro F1). `abstain_precision` is the share of answers that shall be right where those
-    of low probability are withheld; the bundle holds the probability for it (0: all are given). Where a row has one
-    label."""
+    """A candidate is within the limits when, on at most `max_rows` validation rows, it agrees with float this often and
+    loses at most this much accuracy (for several labels or tags: micro F1). `policy` takes the smallest or the fastest
+    of those, or the one that it names; where none is, float is served. The scales of int8 come from `calibration_rows`
+    of the rows; `mixed` leaves those parts of the model float without which the others make at most the share
+    `mixed_error` of int8's squared error.
 
-    candidates: Annotated[list[Literal["float32", "int8"]], Field(min_length=1)] = ["float32", "int8"]
+    `abstain_precision` is the share of answers that shall be right where those of low probability are withheld; the
+    bundle holds the probability for it (0: all are given). Where a row has one label. With `fit_thresholds` each of
+    several labels has a threshold of its own, fitted on validation rows; else all have 0.5."""
+
+    candidates: Annotated[list[Precision], Field(min_length=1)] = ["float32", "int8", "mixed"]
+    policy: Literal["smallest_within", "fastest_within"] | Precision = "smallest_within"
     min_agreement: Fraction = 0.97
     max_accuracy_drop: Fraction = 0.01
     max_rows: Annotated[int, Field(ge=0)] = 2000
+    calibration_rows: Annotated[int, Field(ge=1)] = 256
+    mixed_error: Fraction = 0.25
     abstain_precision: Fraction = 0.95
+    fit_thresholds: bool = True
 
     @model_validator(mode="after")
     def float_stands_by(self) -> Self:
         if "float32" not in self.candidates:
             raise ValueError("candidates must hold float32, which is served when no other keeps within the limits")
+        if self.policy not in ("smallest_within", "fastest_within", *self.candidates):
+            raise ValueError(f"the policy {self.policy} is not among the candidates ({', '.join(self.candidates)})")
         return self
 
 

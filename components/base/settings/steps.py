@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from components.base.settings.behaviour import BehaviourTest
+from components.base.settings.bench import Bench
 from components.base.settings.data import DataSchema
 from components.base.settings.evaluation import EvaluationSettings
+from components.base.settings.gate import GateSettings
 from components.base.settings.model import ModelSettings
 from components.base.settings.release import QuantizationSettings
 from components.base.settings.section import Name, Section
@@ -63,21 +65,33 @@ class QuantizeStep(Section):
 
 class EvaluateStep(Section):
     """`behaviour` is what the file options.behaviour holds; its place is left out. `remotes` and `s3` lead to the data
-    that the champion was trained on."""
+    that the champion was trained on. `fit_thresholds` is quantization's: the linear model gets thresholds where the
+    bundle does."""
 
     name: Name
     data: DataSchema
     options: EvaluationSettings
     behaviour: dict[str, BehaviourTest] = {}
+    fit_thresholds: bool = True
     remotes: list[str] = []
     s3: S3Settings = S3Settings()
 
 
+class GateStep(Section):
+    """`bench` is what the file options.bench holds; its place is left out."""
+
+    options: GateSettings
+    bench: Bench | None = None
+
+
 def step_sections(
-    settings: Settings, suite: list[SuiteExpectation], behaviour: dict[str, BehaviourTest]
+    settings: Settings,
+    suite: list[SuiteExpectation],
+    behaviour: dict[str, BehaviourTest],
+    bench: Bench | None = None,
 ) -> dict[str, str]:
     """Each step's own part, as one line of JSON; `suite` is the content of the file validation.suite, `behaviour` that
-    of evaluation.behaviour."""
+    of evaluation.behaviour, `bench` that of gate.bench."""
     name, data, s3 = settings.name, settings.data.for_steps(), settings.s3
     sections: dict[str, Section] = {
         "run": RunStep(
@@ -103,10 +117,11 @@ def step_sections(
             data=data,
             options=settings.evaluation_options.model_copy(update={"behaviour": ""}),
             behaviour=behaviour,
+            fit_thresholds=settings.quantization.fit_thresholds,
             remotes=settings.data.remotes,
             s3=s3,
         ),
-        "gate": settings.gate,
+        "gate": GateStep(options=settings.gate.model_copy(update={"bench": ""}), bench=bench),
         "canary": settings.canary,
     }
     return {step: section.model_dump_json() for step, section in sections.items()}

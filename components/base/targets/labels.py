@@ -12,7 +12,7 @@ from components.base.counts import Counts, Floats
 from components.base.targets.targets import LEAST, Claims, Selected, Targets, among, places
 from components.base.truncation import Integers
 from serving.tasks import TASKS
-from serving.tasks.task import Decisions, Logits, Probabilities
+from serving.tasks.task import Decider, Decisions, Logits, Probabilities
 
 
 class LabelTargets(Targets):
@@ -41,12 +41,11 @@ class LabelTargets(Targets):
     def keys(self, decisions: Decisions) -> Integers:
         return decisions[:, None]
 
-    def margins(self, logits: Logits) -> Floats:
+    def margins(self, logits: Logits, decider: Decider) -> Floats:
         return lead(logits)
 
-    def example(self, row: int) -> dict[str, Any] | None:
-        texts = self.rows[row] if len(self.task.inputs) > 1 else [self.rows[row]]
-        return {**dict(zip(self.task.inputs, texts, strict=True)), "label": self.labels[self.truth[row]]}
+    def answer(self, row: int) -> Any:
+        return self.labels[self.truth[row]]
 
     def stored(self, decisions: Decisions) -> pa.Array:
         return pa.array(np.array([*self.labels, None], object)[decisions], pa.string())

@@ -8,12 +8,13 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.special import logit
 
 from components.base.counts import Counts, Floats, Places
 from components.base.targets.targets import LEAST, Claims, Selected, Targets, among, places
 from components.base.truncation import Integers
 from serving.tasks import TASKS
-from serving.tasks.task import Decisions, Logits, Probabilities
+from serving.tasks.task import Decider, Decisions, Logits, Probabilities
 
 
 class SetTargets(Targets):
@@ -50,11 +51,11 @@ class SetTargets(Targets):
     def keys(self, decisions: Decisions) -> Integers:
         return np.packbits(self._wide(decisions), axis=1).astype(np.int64)
 
-    def margins(self, logits: Logits) -> Floats:
-        return np.asarray(np.abs(logits).min(axis=1))
+    def margins(self, logits: Logits, decider: Decider) -> Floats:
+        return np.asarray(np.abs(logits / decider.temperature - logit(decider.thresholds)).min(axis=1))
 
-    def example(self, row: int) -> dict[str, Any] | None:
-        return {"text": self.rows[row], "labels": self._names(self.truth[row])}
+    def answer(self, row: int) -> Any:
+        return self._names(self.truth[row])
 
     def stored(self, decisions: Decisions) -> pa.Array:
         return pa.array([self._names(row) for row in decisions], pa.list_(pa.string()))

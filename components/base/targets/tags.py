@@ -17,7 +17,7 @@ from components.base.truncation import Integers
 from serving.tasks import TASKS
 from serving.tasks.entities import OUTSIDE, Scheme
 from serving.tasks.tags import split_words
-from serving.tasks.task import Decisions, Logits, Probabilities
+from serving.tasks.task import Decider, Decisions, Logits, Probabilities
 
 
 class TagTargets(Targets):
@@ -69,14 +69,17 @@ class TagTargets(Targets):
     def keys(self, decisions: Decisions) -> Integers:
         return np.arange(len(self))[:, None]
 
-    def margins(self, logits: Logits) -> Floats:
+    def margins(self, logits: Logits, decider: Decider) -> Floats:
         least = np.full(len(self), np.inf)
         np.fmin.at(least, self.owners, lead(logits))
         return least
 
-    def example(self, row: int) -> dict[str, Any] | None:
-        """The words with a space between; None where the server would split them otherwise."""
-        words, text = self.rows[row], " ".join(self.rows[row])
+    def asked(self, row: int) -> dict[str, str]:
+        """The words with a space between."""
+        return {"text": " ".join(self.rows[row])}
+
+    def answer(self, row: int) -> Any:
+        words, text = self.rows[row], self.asked(row)["text"]
         split = split_words(text)
         if [word for word, _ in split] != words:
             return None
@@ -87,7 +90,7 @@ class TagTargets(Targets):
             start, end = split[head][1][0], split[last][1][1]
             label = self.scheme.types[kind]
             entities.append({"label": label, "text": text[start:end], "start": start, "end": end})
-        return {"text": text, "entities": entities}
+        return entities
 
     def stored(self, decisions: Decisions) -> pa.Array:
         tags = pa.array(np.array([*self.labels, None], object)[decisions], pa.string())

@@ -85,12 +85,17 @@ class Targets(ABC):
         """int [rows, k]: rows with equal keys of truth and of predictions have equal counts."""
 
     @abstractmethod
-    def margins(self, logits: Logits) -> Floats:
+    def margins(self, logits: Logits, decider: Decider) -> Floats:
         """[rows]: by how much each was decided, at the least."""
 
+    def asked(self, row: int) -> dict[str, str]:
+        """What a server is sent of a row, by the task's inputs."""
+        texts = self.rows[row] if len(self.task.inputs) > 1 else [self.rows[row]]
+        return dict(zip(self.task.inputs, texts, strict=True))
+
     @abstractmethod
-    def example(self, row: int) -> dict[str, Any] | None:
-        """A row with its right answer, as read_canary has it; None where the server would read it otherwise."""
+    def answer(self, row: int) -> Any:
+        """The right one, as read_canary has it; None where the server would read the row otherwise."""
 
     @abstractmethod
     def stored(self, decisions: Decisions) -> pa.Array:

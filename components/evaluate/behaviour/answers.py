@@ -13,8 +13,7 @@ from serving.predictor import Classifier
 
 
 class Answers:
-    """Each row is asked once, and by itself: what an int8 model answers to a text depends a little on the others of its
-    batch, and no test may change the outcome of another."""
+    """Each row is asked once, and by itself, as a server is: no test may change the outcome of another."""
 
     def __init__(self, model: Classifier, rows: Iterable[Parts]) -> None:
         self._model = model

@@ -36,7 +36,7 @@ class Graph:
         return output
 
     def dense(self, source: str, name: str, scope: str | None = None) -> str:
-        """x W^T + b, as MatMul and Add, the form dynamic quantization knows.
+        """x W^T + b, as MatMul and Add, the form that quantize takes for int8.
 
         Weights that are used several times need a `scope`, another each time, for the names of the nodes.
         """

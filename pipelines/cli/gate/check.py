@@ -14,10 +14,17 @@ FILE = click.Path(path_type=Path)
 @click.option("--rules", type=FILE, required=True, help="A config, or a YAML with the keys of its section gate.")
 @click.option("--timing", type=FILE, help="timing.json.  [default: the one beside the evaluation]")
 @click.option("--validation", type=FILE, help="validation.json.  [default: the one beside the evaluation]")
+@click.option("--bench", type=FILE, help="What `textgate bundle bench` wrote.  [default: the one that the rules name]")
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json.")
 @click.pass_context
 def command(
-    context: click.Context, evaluation: Path, rules: Path, timing: Path | None, validation: Path | None, as_json: bool
+    context: click.Context,
+    evaluation: Path,
+    rules: Path,
+    timing: Path | None,
+    validation: Path | None,
+    bench: Path | None,
+    as_json: bool,
 ) -> None:
     """Run the rules alone on what was evaluated before, as to try other rules.
 
@@ -27,7 +34,7 @@ def command(
     from pipelines.verdict_screen import show_verdict
     from pipelines.verdicts import check_files
 
-    verdict = check_files(evaluation, rules, timing, validation)
+    verdict = check_files(evaluation, rules, timing, validation, bench)
     if as_json:
         click.echo(canonical_json(verdict), nl=False)
     else:

@@ -8,8 +8,20 @@ import pytest
 import yaml
 
 from components.base.errors import TextgateError
-from components.base.settings import Settings, load, load_rules, read_suite, step_sections
+from components.base.settings import (
+    GateStep,
+    Settings,
+    from_json,
+    load,
+    load_again,
+    load_rules,
+    read_bench,
+    read_suite,
+    step_sections,
+)
+from tests.components.gate.made import BENCH
 
+RULE = {"metric": "accuracy", "at_least": 0.7, "severity": "error"}
 CONFIG: dict[str, Any] = {
     "name": "tiny",
     "data": {"labels": ["a", "b"]},
@@ -38,7 +50,7 @@ def test_the_default_config_is_valid() -> None:
         ({"training": {"bucket_lengths": [16]}}, ["max_length 64", "16"]),
         ({"quantization": {"candidates": ["int8"]}}, ["quantization", "float32"]),
         ({"quantization": {"candidates": ["int4", "float32"]}}, ["quantization.candidates.0", "'int8'", "'int4'"]),
-        ({"gate": {"min_accuracy": 0.5}}, ["gate.min_accuracy: unknown key", "rules, unusable_champion"]),
+        ({"gate": {"min_accuracy": 0.5}}, ["gate.min_accuracy: unknown key", "bench, rules, unusable_champion"]),
         ({"gate": {"unusable_champion": "ignore"}}, ["gate.unusable_champion", "'refuse' or 'warn'", "'ignore'"]),
         ({"gate": {"rules": ["accuracy"]}}, ["gate.rules", "dictionary"]),
         ({"gate": {"rules": {"": {"metric": "accuracy", "at_least": 0.5}}}}, ["gate.rules", "at least 1 character"]),
@@ -216,7 +228,55 @@ def test_a_changed_gate_rule_changes_the_gates_section_alone(tmp_path: Path) -> 
     before = step_sections(load(write(tmp_path)), [], {})
     after = step_sections(load(write(tmp_path, gate={"rules": {"accuracy": {"at_least": 0.7}}})), [], {})
     assert [step for step in before if before[step] != after[step]] == ["gate"]
-    assert json.loads(after["gate"])["rules"]["accuracy"]["at_least"] == 0.7
+    assert json.loads(after["gate"])["options"]["rules"]["accuracy"]["at_least"] == 0.7
+
+
+def test_the_content_of_a_bench_is_part_of_the_gates_section_and_its_place_is_not(tmp_path: Path) -> None:
+    def sections(name: str, content: Any) -> dict[str, str]:
+        (tmp_path / name).write_text(json.dumps(content))
+        settings = load(write(tmp_path, gate={"bench": name}))
+        return step_sections(settings, [], {}, read_bench(settings.gate))
+
+    before, elsewhere = sections("bench.json", BENCH), sections("other.json", BENCH)
+    assert before == elsewhere
+    faster = {**BENCH, "models": {"bundle": {**BENCH["models"]["bundle"], "p50_ms": 1.5}}}
+    after = sections("bench.json", faster)
+    assert [step for step in before if before[step] != after[step]] == ["gate"]
+    bench = from_json(GateStep, after["gate"]).bench
+    assert bench and (bench.digest, bench.p50_ms, bench.lacks) == ("mine", 1.5, ["VNNI", "AMX"])
+    assert read_bench(load(write(tmp_path)).gate) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "{",
+        "[]",
+        json.dumps({**BENCH, "models": {}}),
+        json.dumps({**BENCH, "processor": "One"}),
+        json.dumps({**BENCH, "models": {"bundle": {**BENCH["models"]["bundle"], "p50_ms": float("nan")}}}),
+    ],
+)
+def test_a_bench_that_is_none_is_named(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "bench.json").write_text(content)
+    with pytest.raises(TextgateError, match=r"the bench .*bench\.json \(gate\.bench\) (cannot be read|is not what)"):
+        read_bench(load(write(tmp_path, gate={"bench": "bench.json"})).gate)
+
+
+def test_settings_of_an_earlier_run_can_be_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = load(write(tmp_path, data={"labels": ["a", "b"], "remotes": ["cache"]}, gate={"rules": {"linear": RULE}}))
+    (tmp_path / "settings.json").write_text(before.model_dump_json())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert load_again(tmp_path / "settings.json", []) == before
+    after = load_again(tmp_path / "settings.json", ["gate.bench=bench.json", "gate.rules.linear.severity=warn"])
+    assert (after.gate.bench, after.gate.rules["linear"].severity) == (str(elsewhere / "bench.json"), "warn")
+    assert (after.data, after.gate.rules["accuracy"]) == (before.data, before.gate.rules["accuracy"])
+    with pytest.raises(TextgateError, match=r"gate\.bnch: unknown key"):
+        load_again(tmp_path / "settings.json", ["gate.bnch=x"])
 
 
 def test_a_pair_or_tags_cannot_be_cut_in_the_middle(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from components.base.settings import ROLES, DataSchema
 from components.base.tables import table_schema
 from components.base.targets import KINDS, targets_of
 from serving.tasks import TASKS
+from serving.tasks.task import Decider
 
 
 def of(task: Any, labels: list[str], **columns: list[Any]) -> Any:
@@ -68,9 +69,12 @@ def test_stored_answers_are_in_the_form_of_the_table() -> None:
 
 def test_a_row_is_as_sure_as_its_least_sure_decision() -> None:
     tags = of("token-tags", ["O", "B-x"], tokens=[["u", "v"], ["w"]], tags=[["O", "O"], ["O"]])
-    assert tags.margins(np.array([[5, 1], [3, 2], [np.nan, np.nan]])).tolist() == [1, np.inf]
+    assert tags.margins(np.array([[5, 1], [3, 2], [np.nan, np.nan]]), tags.decider).tolist() == [1, np.inf]
     several = of("multi-label", ["a", "b"], text=["x"], label=[["a"]])
-    assert several.margins(np.array([[3, -0.5]])).tolist() == [0.5]
+    logits = np.array([[3, -0.5]])
+    assert several.margins(logits, several.decider).tolist() == [0.5]
+    fitted = Decider(["a", "b"], temperature=2.0, thresholds=[0.8, 0.2])
+    assert several.margins(logits, fitted) == pytest.approx([1.5 - np.log(4)])
 
 
 def test_confusion_has_what_is_true_by_row_and_leaves_out_what_is_unknown() -> None:

@@ -8,11 +8,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
 from components.base.mlflow_client import connect, mlflow
+from components.base.mlflow_model import write_mlmodel
 from components.base.promotion_log import open_log
 from components.base.settings import RunStep
 from components.promote.promote import promote
@@ -44,6 +46,38 @@ def test_a_bundle_is_registered_promoted_fetched_and_loaded(
     texts = [text for text, _ in tiny.EXAMPLES]
     assert model.predict(texts)["label"].tolist() == [label for _, label in tiny.EXAMPLES]
     assert not (workspace / "mlartifacts").exists()
+
+
+def test_a_version_is_the_bundle_with_ids_in_mlmodel(
+    server: str, tmp_path: Path, tiny: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny.write_bundle(tmp_path / "bundle")
+    write_mlmodel(tmp_path / "bundle")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()}
+    digest = bundles.digest(tmp_path / "bundle")
+    run_id = tracking.open_run("as-it-is", "job-1", {})
+    version = registry.create_version("as-it-is", run_id, tmp_path / "bundle", {registry.BUNDLE_DIGEST: digest}, "so")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()} == before
+    folder = registry.download_bundle("as-it-is", version)
+    fetched = {name: (folder / name).read_bytes() for name in before}
+    own, registered = (yaml.safe_load(files.pop("MLmodel")) for files in (before, fetched))
+    assert fetched == before
+    assert bundles.digest(folder) == digest
+    assert {key: registered[key] for key in own} == own
+    assert registered.keys() - own.keys() == {
+        "artifact_path",
+        "mlflow_version",
+        "model_id",
+        "model_uuid",
+        "run_id",
+        "utc_time_created",
+    }
+    capsys.readouterr()
+    model = mlflow.pyfunc.load_model(f"models:/as-it-is/{version}")
+    assert "WARNING" not in capsys.readouterr().err
+    assert (model.model_id, model.metadata.run_id) == (registered["model_id"], run_id)
+    assert model.predict(["bad"])["label"].tolist() == ["negative"]
+    assert mlflow.pyfunc.load_model(str(folder)).predict(["bad"])["label"].tolist() == ["negative"]
 
 
 def test_a_run_is_opened_filled_and_closed(server: str, tmp_path: Path) -> None:

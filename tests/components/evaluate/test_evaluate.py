@@ -14,6 +14,8 @@ import pytest
 
 from components.base.checkpoint import LINEAR
 from components.base.errors import TextgateError
+from components.base.files import write_json
+from components.base.mlflow_client import mlflow
 from components.base.settings import (
     DataSchema,
     EvaluateStep,
@@ -25,6 +27,7 @@ from components.base.settings import (
 from components.evaluate.champion import Champion
 from components.evaluate.evaluate import _clusters, evaluate
 from components.quantize.quantize import quantize
+from components.validate.profile import build_profile
 from serving.bundle import digest, load_manifest, verify
 from tests.tiny_checkpoint import write_checkpoint
 from tests.tiny_project import LABELS, make_rows, split_rows, write_tables
@@ -47,7 +50,7 @@ def quantize_step(**limits: Any) -> QuantizeStep:
 def folder(tmp_path: Path) -> Path:
     write_tables(tmp_path / "tables", split_rows(make_rows(200)))
     write_checkpoint(tmp_path / "checkpoint")
-    (tmp_path / "profile.json").write_text("{}")
+    write_json(tmp_path / "profile.json", build_profile(tmp_path / "tables", DataSchema(labels=LABELS), None))
     make_bundle(tmp_path, "checkpoint", "bundle", quantize_step())
     return tmp_path
 
@@ -55,7 +58,15 @@ def folder(tmp_path: Path) -> Path:
 def make_bundle(folder: Path, checkpoint: str, bundle: str, step: QuantizeStep) -> dict[str, Any]:
     """Gives the report of the choice."""
     report = folder / f"{bundle}-report"
-    quantize(folder / checkpoint, folder / "tables", folder / "profile.json", step, folder / bundle, report)
+    quantize(
+        folder / checkpoint,
+        folder / "tables",
+        folder / "profile.json",
+        step,
+        folder / bundle,
+        report,
+        folder / f"{bundle}-candidates",
+    )
     content: dict[str, Any] = json.loads((report / "quantization.json").read_text())
     return content
 
@@ -78,12 +89,19 @@ def test_the_bundle_is_whole_and_its_choice_is_reported(folder: Path) -> None:
     assert manifest.temperature == report["temperature"]
     assert manifest.files["model.onnx"] == report["candidates"][report["chosen"]]["sha256"]
     assert report["candidates"]["int8"]["bytes"] < report["candidates"]["float32"]["bytes"]
-    assert {example["label"] for example in json.loads((folder / "bundle" / "canary.json").read_text())} <= set(LABELS)
+    examples = json.loads((folder / "bundle" / "canary.json").read_text())
+    assert {example["label"] for example in examples} <= set(LABELS)
+    answers = mlflow.pyfunc.load_model(str(folder / "bundle")).predict([example["text"] for example in examples])
+    assert answers["label"].tolist() == [example["label"] for example in examples]
 
 
 def test_the_same_inputs_give_the_same_digest(folder: Path) -> None:
     make_bundle(folder, "checkpoint", "again", quantize_step())
     assert digest(folder / "again") == digest(folder / "bundle")
+    names = {path.name for path in (folder / "bundle").iterdir()}
+    assert {"MLmodel", "README.md"} < names == {path.name for path in (folder / "again").iterdir()}
+    for name in names:
+        assert (folder / "again" / name).read_bytes() == (folder / "bundle" / name).read_bytes()
 
 
 def test_float_is_served_where_int8_is_outside_the_limits(folder: Path) -> None:

@@ -15,11 +15,13 @@ from seqeval.scheme import IOB2
 
 from components.base.errors import TextgateError
 from components.base.files import write_json
+from components.base.metric_names import METRICS
 from components.base.settings import (
     CanarySettings,
     EvaluateStep,
     EvaluationSettings,
     GateSettings,
+    GateStep,
     QuantizationSettings,
     QuantizeStep,
     TokenizationSettings,
@@ -48,7 +50,7 @@ def make_bundle(folder: Path, task: str, **limits: Any) -> Any:
         limits=QuantizationSettings(**limits),
     )
     inputs = folder / "checkpoint", folder / "tables", folder / "profile.json"
-    quantize(*inputs, step, folder / "bundle", folder / "report")
+    quantize(*inputs, step, folder / "bundle", folder / "report", folder / "candidates")
     return read(folder / "report", "quantization.json")
 
 
@@ -78,7 +80,10 @@ def test_the_bundle_is_of_its_task(made: tuple[str, Path]) -> None:
     task, folder = made
     manifest, report = verify(folder / "bundle"), read(folder / "report", "quantization.json")
     assert (manifest.task, manifest.labels) == (task, LABELS[task])
-    assert manifest.thresholds == ([0.5] * 3 if task == "multi-label" else [])
+    assert len(manifest.thresholds) == (3 if task == "multi-label" else 0)
+    assert report.get("thresholds", []) == manifest.thresholds
+    stored = read_canary(folder / "bundle")
+    assert report["canary"] == {"examples": len(stored), "right": len(stored)}
     main = "accuracy" if task == "text-pair" else "micro_f1"
     assert report["metric"] == main
     int8, float32 = report["candidates"]["int8"], report["candidates"]["float32"]
@@ -86,7 +91,7 @@ def test_the_bundle_is_of_its_task(made: tuple[str, Path]) -> None:
     assert float32[main] > 0.7
     assert 0.5 < int8["agreement"] <= 1
     assert int8[f"{main}_drop"] == pytest.approx(float32[main] - int8[main])
-    assert main.replace("_f1", "").capitalize() in (folder / "bundle" / "README.md").read_text()
+    assert f"| candidate | {METRICS[main].words} |" in (folder / "bundle" / "README.md").read_text()
 
 
 def test_the_metrics_are_those_of_the_stored_predictions(made: tuple[str, Path]) -> None:
@@ -105,7 +110,10 @@ def test_the_metrics_are_those_of_the_stored_predictions(made: tuple[str, Path])
     right = [sorted(one) == sorted(other) for one, other in pairs]
     assert found["bundle"]["metrics"]["accuracy"]["value"] == pytest.approx(np.mean(right))
     assert (folder / "evaluation" / "confusion.png").exists() == (task == "text-pair")
-    assert read(folder / "timing", "timing.json")["p50_ms"] > 0
+    timing = read(folder / "timing", "timing.json")
+    assert timing.keys() == {"p50_ms", "p95_ms", "texts_per_second", "load_s", "rows", "threads", "processor"}
+    assert (timing["rows"], timing["p50_ms"] > 0) == (5, True)
+    assert timing["processor"].keys() == {"name", "machine", "cores", "has", "lacks"}
 
 
 def test_swapping_champion_and_challenger_turns_sign_and_verdict(made: tuple[str, Path]) -> None:
@@ -117,7 +125,7 @@ def test_swapping_champion_and_challenger_turns_sign_and_verdict(made: tuple[str
 
     def judged(name: str) -> bool:
         inputs = folder / "evaluation", folder / "timing", folder / "validation"
-        return gate(*inputs, rules, folder / name, folder / f"{name}.html")
+        return gate(*inputs, GateStep(options=rules), folder / name, folder / f"{name}.html")
 
     write_json(folder / "validation" / "validation.json", {"checks": []})
     up = run(folder, task, "champion")

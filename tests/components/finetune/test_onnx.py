@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from components.base.errors import TextgateError
 from components.base.files import read_json
@@ -76,27 +75,6 @@ def test_single_nodes_and_nothing_unused(tmp_path: Path, family: str) -> None:
     used = {name for node in graph.node for name in node.input}
     assert {weight.name for weight in graph.initializer} <= used
     assert len({weight.name for weight in graph.initializer}) == len(graph.initializer)
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_it_can_be_quantized(tmp_path: Path, family: str) -> None:
-    """All matrices but the positions, which are sliced; ALBERT's are used several times."""
-    model = build(FOLDER / family, "first")
-    path = export(model, FOLDER / family, "first", tmp_path / "model.onnx")
-    quantize_dynamic(
-        path,
-        tmp_path / "int8.onnx",
-        per_channel=True,
-        reduce_range=True,  # sums of full 8-bit products saturate on processors without VNNI
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=["MatMul", "Gather"],
-        extra_options={"DefaultTensorType": 1},
-    )
-    floats = {w.name for w in onnx.load(tmp_path / "int8.onnx").graph.initializer if w.data_type == 1}
-    matrices = {w.name for w in onnx.load(path).graph.initializer if len(w.dims) == 2}
-    assert {name.partition("position")[1] for name in floats & matrices} == {"position"}
-    inputs = inputs_of(model, family)
-    np.testing.assert_allclose(answers(tmp_path / "int8.onnx", inputs), answers(path, inputs), atol=0.5)
 
 
 def rows() -> Rows:

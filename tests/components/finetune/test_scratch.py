@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,15 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from components.base.encoding import Encoded
 from components.base.files import read_json
-from components.base.settings import ModelSettings, TrainingSettings
+from components.base.settings import ModelSettings, QuantizationSettings, TrainingSettings
 from components.finetune.rows import Rows
 from components.finetune.scratch.models import build_bilstm, build_text_cnn
 from components.finetune.scratch.network import ScratchNetwork, load, tensors_of
 from components.finetune.setup import Setup
 from components.finetune.train import Trainer
-from components.quantize.candidates import make_candidate
+from components.quantize.candidates import make_candidates
 from tests.components.finetune.test_options import rows_of
 from tests.tiny_project import LABELS, write_base_model
 
@@ -73,8 +75,10 @@ def test_what_is_written_answers_as_the_model_does(base: Path, tmp_path: Path, a
     again = load(tmp_path / "hf")
     for name, tensor in tensors_of(again).items():
         np.testing.assert_array_equal(tensor, tensors_of(network.model)[name], err_msg=name)
-    make_candidate("int8", tmp_path / "model.onnx", tmp_path / "int8.onnx")
     rng = np.random.default_rng(0)
+    drawn = [array("I", rng.integers(5, 30, size).tolist()) for size in rng.integers(1, 18, 60)]
+    rows = Encoded(drawn, list(range(60)), [drawn], 0)
+    make_candidates(tmp_path / "model.onnx", rows, QuantizationSettings(candidates=["float32", "int8"]), tmp_path)
     for count, length in ((1, 1), (3, 2), (4, 17)):
         ids = rng.integers(5, 30, (count, length)).astype(np.int32)
         mask = (np.arange(length) < rng.integers(1, length + 1, (count, 1))).astype(np.int32)

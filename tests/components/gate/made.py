@@ -13,7 +13,15 @@ from components.gate.rules import verdict
 TAILS = [1e-5, 1e-4, 1e-3, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5]
 TAILS += [1 - tail for tail in reversed(TAILS[:-1])]
 ROWS = 3000
-TIMING = {"p50_ms": 3.0, "p95_ms": 5.0, "texts_per_second": 400.0, "rows": 200, "processor": "one"}
+PROCESSOR = {"name": "One", "machine": "x86_64", "cores": 2, "has": ["AVX2", "AVX-512"], "lacks": ["VNNI", "AMX"]}
+SPEED = {"p50_ms": 3.0, "p95_ms": 5.0, "texts_per_second": 400.0, "load_s": 0.2}
+TIMING = {**SPEED, "rows": 200, "threads": 0, "processor": PROCESSOR}
+BENCH: dict[str, Any] = {
+    "bundle": {"name": "tiny", "digest": "mine", "precision": "int8"},
+    "threads": 2,
+    "processor": PROCESSOR,
+    "models": {"bundle": {"p50_ms": 4.0, "p95_ms": 6.0, "texts_per_second": 300.0, "load_s": 0.5}},
+}
 VALIDATION: dict[str, Any] = {
     "passed": True,
     "checks": [
@@ -106,7 +114,8 @@ def evaluation(against: dict[str, Any] | None = None, **changes: Any) -> dict[st
 
 
 def decide(found: dict[str, Any], settings: GateSettings | None = None, **changes: Any) -> dict[str, Any]:
-    return verdict(found, changes.get("timing", TIMING), changes.get("validation", VALIDATION), settings or rules())
+    timing, validation = changes.get("timing", TIMING), changes.get("validation", VALIDATION)
+    return verdict(found, timing, validation, settings or rules(), changes.get("bench"))
 
 
 def entry(decision: dict[str, Any], name: str) -> dict[str, Any]:

@@ -1,107 +1,65 @@
+"""What is made of a float model for serving."""
+
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import onnx
 import pytest
 
 from components.base.settings import QuantizationSettings
-from components.base.targets.labels import LabelTargets
-from components.base.targets.sets import SetTargets
-from components.base.targets.tags import TagTargets
-from components.quantize.calibration import fit_temperature
-from components.quantize.candidates import choose, compare, judge
-
-LIMITS = QuantizationSettings(min_agreement=0.98, max_accuracy_drop=0.01)
+from components.quantize.activations import open_session
+from components.quantize.candidates import make_candidates
+from tests.components.finetune.reference_models import FOLDER, build
+from tests.components.finetune.test_onnx import export
+from tests.components.quantize.test_int8 import ask, encoded
 
 
-def right(truth: np.ndarray) -> LabelTargets:
-    return LabelTargets([""] * len(truth), truth, ["a", "b", "c"])
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("float")
+    return export(build(FOLDER / "bert", "first"), FOLDER / "bert", "first", folder / "model.onnx")
 
 
-def logits_with(wrong: int) -> tuple[np.ndarray, np.ndarray]:
-    truth = np.arange(100) % 2
-    logits = np.eye(2)[truth].astype(np.float32)
-    logits[:wrong] = logits[:wrong, ::-1]
-    return logits, truth
+def batch() -> dict[str, np.ndarray]:
+    """Rows of 7 and of 4 tokens."""
+    ids = np.random.default_rng(3).integers(5, 100, (6, 7))
+    mask = np.ones_like(ids)
+    mask[3:, 4:] = 0
+    return {"input_ids": ids, "attention_mask": mask}
 
 
-@pytest.mark.parametrize(("wrong", "within"), [(0, True), (1, True), (2, False), (10, False)])
-def test_int8_is_taken_only_within_the_limits(wrong: int, within: bool) -> None:
-    reference, truth = logits_with(0)
-    logits, _ = logits_with(wrong)
-    figures = {
-        "float32": {**compare(right(truth), reference, reference, 900), "within_limits": True, "why": ""},
-        "int8": compare(right(truth), logits, reference, 300),
-    }
-    why = judge(figures["int8"], "accuracy", LIMITS)
-    figures["int8"] |= {"within_limits": not why, "why": why}
-    chosen, reason = choose(figures)
-    assert chosen == ("int8" if within else "float32")
-    assert within or "int8" in reason
+def make(source: Path, folder: Path, **options: object) -> list[dict[str, object]]:
+    settings = QuantizationSettings.model_validate(options)
+    return make_candidates(source, encoded(0, False), settings, folder)
 
 
-def test_temperature_undoes_overconfidence() -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 1, (4000, 3))
-    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    truth = np.array([rng.choice(3, p=row) for row in chances])
-    assert fit_temperature(logits, truth) == pytest.approx(1.0, abs=0.1)
-    assert fit_temperature(logits * 4, truth) == pytest.approx(4.0, abs=0.4)
+def test_each_is_smaller_than_float_and_answers_like_it(source: Path, tmp_path: Path) -> None:
+    report = make(source, tmp_path, candidates=["float32", "float16", "mixed", "int8"], mixed_error=0.3)
+    assert (tmp_path / "float32.onnx").read_bytes() == source.read_bytes()
+    sizes = {name: (tmp_path / f"{name}.onnx").stat().st_size for name in ("float32", "float16", "mixed", "int8")}
+    assert sizes["int8"] < sizes["mixed"] < sizes["float32"] and sizes["float16"] < sizes["float32"]
+    answers = {name: ask(open_session(onnx.load(tmp_path / f"{name}.onnx")), batch()) for name in sizes}
+    errors = {name: np.abs(found - answers["float32"]).max() for name, found in answers.items()}
+    assert 0 < errors["float16"] < 0.02 < errors["int8"] < 0.5
+    assert all(found.dtype == np.float32 for found in answers.values())
+    floats = [part for part in report if part["float"]]
+    assert floats == report[: len(floats)] and 0 < len(floats) < len(report)
+    assert sum(part["error"] for part in report[len(floats) :]) <= 0.3 * sum(part["error"] for part in report)
+    kept = {weight.name for weight in onnx.load(tmp_path / "mixed.onnx").graph.initializer}
+    assert {part["layer"] in kept for part in floats} == {True}
 
 
-def test_temperature_of_several_labels_undoes_overconfidence() -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 1, (4000, 3))
-    truth = rng.random(logits.shape) < 1 / (1 + np.exp(-logits))
-    assert fit_temperature(logits, truth) == pytest.approx(1.0, abs=0.1)
-    assert fit_temperature(logits * 4, truth) == pytest.approx(4.0, abs=0.4)
+@pytest.mark.parametrize("names", [["float32"], ["float32", "int8"], ["float16", "float32"]])
+def test_only_what_is_asked_for_is_made(source: Path, tmp_path: Path, names: list[str]) -> None:
+    assert make(source, tmp_path, candidates=names) == [], "only mixed needs the sensitivity pass"
+    assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(names)
 
 
-def test_words_that_were_not_scored_do_not_move_the_temperature() -> None:
-    rng = np.random.default_rng(0)
-    logits, truth = rng.normal(0, 2, (500, 3)), rng.integers(0, 3, 500)
-    lost = np.concatenate([logits, np.full((300, 3), np.nan)])
-    assert fit_temperature(lost, np.concatenate([truth, np.zeros(300, int)])) == fit_temperature(logits, truth)
-
-
-def test_several_labels_agree_where_all_of_a_row_do() -> None:
-    truth = np.array([[True, False, False], [False, True, True], [False, False, False], [True, True, False]])
-    targets = SetTargets([""] * 4, truth, ["a", "b", "c"])
-    reference = np.where(truth, 2.0, -2.0)
-    logits = reference.copy()
-    logits[0, 2] = logits[1, 1] = 0.5
-    logits[1, 2] = -0.5
-    figures = compare(targets, logits, reference, 300)
-    assert figures["agreement"] == 0.5
-    assert figures["micro_f1_drop"] == pytest.approx(1 - 2 * 4 / (5 + 5))
-    assert "micro f1, more than 0.01" in judge({**figures, "agreement": 1}, targets.main, LIMITS)
-
-
-def test_tags_agree_by_word_and_lose_by_entity() -> None:
-    labels = ["O", "B-x", "I-x"]
-    truth = np.array([1, 2, 0, 0, 1, 0])
-    targets = TagTargets([["w"] * 4, ["w"] * 2], truth, labels)
-    reference = np.eye(3)[truth].astype(np.float32)
-    reference[5] = np.nan
-    logits = reference.copy()
-    logits[1] = [1, 0, 0]
-    figures = compare(targets, logits, reference, 300)
-    assert figures["agreement"] == pytest.approx(5 / 6)
-    assert (figures["micro_f1"], figures["micro_f1_drop"]) == (0.5, 0.5)
-    assert figures["max_logit_difference"] == 1
-
-
-def test_other_answers_are_refused_even_where_no_accuracy_is_lost() -> None:
-    truth = np.zeros(100, dtype=int)
-    reference, logits = np.eye(3)[np.ones(100, dtype=int)], np.eye(3)[np.full(100, 2)]
-    figures = compare(right(truth), logits, reference, 300)
-    assert figures["accuracy_drop"] == 0
-    assert "agrees with float on 0.0000" in judge(figures, "accuracy", LIMITS)
-    assert judge(compare(right(truth), reference, reference, 300), "accuracy", LIMITS) == ""
-
-
-def test_lost_accuracy_is_refused_even_where_most_answers_agree() -> None:
-    reference, truth = logits_with(0)
-    logits, _ = logits_with(2)
-    assert "loses 0.0200 accuracy" in judge(
-        compare(right(truth), logits, reference, 300), "accuracy", LIMITS.model_copy(update={"min_agreement": 0.5})
-    )
+def test_the_same_input_gives_the_same_bytes(source: Path, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        make(source, tmp_path / name, candidates=["float32", "float16", "int8", "mixed"])
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()

@@ -70,7 +70,9 @@ def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) ->
     }
     write_json(root / "quantization" / "quantization.json", quantization)
     report_writers.evaluation(root / "evaluation", "d" * 64, champion="7")
-    timing = {"p50_ms": 4.5, "p95_ms": 6.0, "texts_per_second": 200.0, "rows": 30, "processor": "EPYC"}
+    processor = {"name": "EPYC", "machine": "x86_64", "cores": 2, "has": ["AVX2"], "lacks": ["VNNI", "AMX"]}
+    timing = {"p50_ms": 4.5, "p95_ms": 6.0, "texts_per_second": 200.0, "load_s": 0.2, "rows": 30, "threads": 0}
+    timing = {**timing, "processor": processor}
     write_json(root / "timing" / "timing.json", timing)
     report_writers.verdict(root / "verdict")
     asked = {"check": "ready", "observed": "503", "expected": "200", "passed": False}
@@ -97,6 +99,7 @@ def test_a_registered_run_shows_every_report(folders: Folders) -> None:
         "quantization.chosen": "int8",
         "champion.version": "7",
         "timing.processor": "EPYC",
+        "timing.processor_lacks": "VNNI, AMX",
     }
     assert run.data.params.items() >= expected_params.items()
     assert run.data.params["versions.mlflow"]
@@ -122,6 +125,7 @@ def test_a_registered_run_shows_every_report(folders: Folders) -> None:
         "behaviour/typos": 0.05,
         "label_errors/train": 0.02,
         "timing/p50_ms": 4.5,
+        "timing/load_s": 0.2,
         "data/train/rows": 30,
         "tokens/train/mean_tokens": 9.5,
         "training/best_epoch": 2,

@@ -46,6 +46,7 @@ def shown(workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         tasks = run.folder / "tasks" / "now"
         write_json(tasks / "evaluate" / "evaluation" / "evaluation.json", evaluation)
         report = {"passed": False, "outcome": "refused", "summary": "refused", "rules": rules, "next": [], **verdict}
+        (tasks / "quantize" / "bundle").mkdir(parents=True)
         write_json(tasks / "gate" / "verdict" / "verdict.json", report)
         show(run, settings)
         return capsys.readouterr().out
@@ -65,6 +66,7 @@ def test_each_model_has_a_line_with_the_main_metrics(shown: Show) -> None:
     for name, value in (("its float parent", "0.7200"), ("linear model", "0.6500"), ("champion version 7", "0.6000")):
         assert line(out, name)[1].strip().startswith(value)
     assert "report.html" in out
+    assert line(out, "bundle ")[0].endswith("quantize/bundle")
     tags = {"bundle": {"digest": "d", **score(0.7, task="token-tags")}, "main": "micro_f1"}
     assert "micro F1" in shown(make_evaluation(**tags), RULE)
 

@@ -11,8 +11,8 @@ from scipy.stats import norm
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from components.evaluate.statistics.bounds import TAILS, bound
-from components.evaluate.statistics.proportions import mcnemar, paired_bounds, sign_flips, wilson
+from components.base.statistics.bounds import TAILS, bound
+from components.base.statistics.proportions import mcnemar, paired_bounds, sign_flips, wilson
 
 TABLES = [(14, 4, 400), (0, 0, 30), (5, 0, 20), (0, 7, 1000), (150, 86, 1600), (1, 1, 2), (3, 0, 3)]
 

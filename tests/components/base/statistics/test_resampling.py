@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from components.base.counts import Floats
-from components.evaluate.statistics import resampling
-from components.evaluate.statistics.bounds import TAILS, acceleration, bca_bounds, bound
-from components.evaluate.statistics.resampling import Units, clustered, distinct, resample, single
+from components.base.statistics import resampling
+from components.base.statistics.bounds import TAILS, acceleration, bca_bounds, bound
+from components.base.statistics.resampling import Units, clustered, distinct, resample, single
 
 
 def drawn(units: Units, samples: int, seed: int = 1) -> Any:

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.stats import binom, binomtest
 
 from components.base.counts import Floats
+from components.base.statistics.bounds import QUANTILES
 from components.base.truncation import Integers
-from components.evaluate.statistics.bounds import QUANTILES
 
 HALVINGS = 60
 

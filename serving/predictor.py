@@ -67,7 +67,8 @@ class Scorer:
             order.sort(key=sizes.__getitem__)
         places = len(order) if encoded.tags is None else sum(map(len, rows))
         logits = np.empty((places, self.outputs), np.float32)
-        logits.fill(np.nan)
+        if encoded.tags is not None:
+            logits.fill(np.nan)
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
             answer = self._run(encoded, batch)

@@ -200,7 +200,7 @@ def _frame(
 ) -> Encoded:
     """Special tokens around what is kept of each text, or of two; `carried` are the tags of the one's tokens."""
     ids, texts, types, tags = [], [], [], []
-    untagged = [array("i", [UNTAGGED]) * len(edge) for edge in template.ids]
+    untagged = [array("i", [UNTAGGED]) * len(edge) for edge in template.ids] if carried is not None else []
     for text, spans in kept:
         pieces = [side[text] for side in sides]
         ids.append(_lay(template.ids, pieces, spans))

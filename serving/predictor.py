@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,35 +14,42 @@ from numpy.typing import NDArray
 
 from components.base.encoding import UNTAGGED, Encoded, Encoder, pool
 from components.base.errors import TextgateError
-from components.base.truncation import Truncation, gather
+from components.base.truncation import Truncation
 from serving.bundle import MODEL, TOKENIZER, digest, verify
 from serving.tasks import TASKS
 from serving.tasks.task import Decider, Decisions, Logits, Probabilities, Task
 
 SINGLE_LABEL = TASKS["single-label"]
 WARM_UP = "a first text, which also warms the session"
-Batch = NDArray[np.int64]
+ONE = array("B", [1])
+Tensor = NDArray[np.int64]
 
 
 class Scorer:
     """A classifier's ONNX file with its tokenizer; the model need not be part of a bundle.
 
-    `threads` 0 takes all cores. Raises TextgateError naming the file that cannot be loaded or does not answer as a
-    classifier of the task does.
+    `threads` 0 takes all cores; `on_gpu` takes a GPU where ONNX Runtime has one. Raises TextgateError naming the file
+    that cannot be loaded or does not answer as a classifier of the task does.
     """
 
     def __init__(
-        self, model: Path, tokenizer: Path, truncation: Truncation, threads: int = 0, task: Task = SINGLE_LABEL
+        self,
+        model: Path,
+        tokenizer: Path,
+        truncation: Truncation,
+        threads: int = 0,
+        task: Task = SINGLE_LABEL,
+        on_gpu: bool = False,
     ) -> None:
         self.path, self.task = model, task
         self._encoder = Encoder(tokenizer, truncation)
-        self._session = load_session(model, threads)
-        self._inputs = [tensor.name for tensor in self._session.get_inputs()]
+        self.session = load_session(model, threads, on_gpu)
+        self._inputs = [tensor.name for tensor in self.session.get_inputs()]
         if unknown := set(self._inputs) - {"input_ids", "attention_mask", "token_type_ids"}:
             raise TextgateError(f"{model} asks for the unknown input {min(unknown)}")
         with _explained(f"{model} does not run"):
             encoded = task.encode(self._encoder, task.read([[WARM_UP]] * len(task.inputs)))
-            answer = self._run(encoded, np.arange(1))
+            answer = self._run(encoded, [0])
         axes = ["batch", "length", "labels"] if task.per_word else ["batch", "labels"]
         if answer.ndim != len(axes) or answer.dtype != np.float32:
             raise TextgateError(
@@ -59,31 +67,37 @@ class Scorer:
         `progress` gets the number of rows whose last window was in a batch, once it is scored.
         """
         encoded = self.task.encode(self._encoder, rows)
-        sizes = encoded.sizes
-        last = np.diff(encoded.texts, append=len(rows)) > 0
-        places = sum(map(len, rows)) if self.task.per_word else len(sizes)
-        logits = np.full((places, self.outputs), np.nan, np.float32)
-        order = np.argsort(sizes, kind="stable")
-        for start in range(0, len(sizes), batch_size):
+        texts, sizes = encoded.texts, encoded.sizes
+        order = list(range(len(sizes)))
+        if len(order) > batch_size:
+            order.sort(key=sizes.__getitem__)
+        places = len(order) if encoded.tags is None else sum(map(len, rows))
+        logits = np.empty((places, self.outputs), np.float32)
+        if encoded.tags is not None:
+            logits.fill(np.nan)
+        for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
             answer = self._run(encoded, batch)
-            if self.task.per_word:
-                assert encoded.tags is not None
-                word = _padded(encoded.tags, encoded, batch, UNTAGGED)
+            if encoded.tags is not None:
+                word = _padded([encoded.tags[row] for row in batch], UNTAGGED)
                 logits[word[word != UNTAGGED]] = answer[word != UNTAGGED]
+            elif len(batch) == len(order):
+                logits = answer
             else:
                 logits[batch] = answer
             if progress is not None:
-                progress(int(last[batch].sum()))
-        return logits if len(sizes) == len(rows) else pool(logits, encoded.texts, sizes)
+                progress(sum(row + 1 == len(texts) or texts[row + 1] != texts[row] for row in batch))
+        return logits if len(order) == len(rows) else pool(logits, np.array(texts), np.array(sizes))
 
-    def _run(self, encoded: Encoded, batch: Batch) -> Logits:
+    def _run(self, encoded: Encoded, batch: list[int]) -> Logits:
         """A row without any token is one padding token, since a model takes no empty text."""
-        ids = _padded(encoded.ids, encoded, batch, self._encoder.pad)
-        mask = np.arange(ids.shape[1]) < np.maximum(encoded.sizes[batch], 1)[:, None]
-        types = np.zeros_like(ids) if encoded.type_ids is None else _padded(encoded.type_ids, encoded, batch, 0)
-        known = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "token_type_ids": types}
-        logits: Logits = self._session.run(["logits"], {name: known[name] for name in self._inputs})[0]
+        rows = [encoded.ids[row] for row in batch]
+        ids = _padded(rows, self._encoder.pad)
+        tensors = {"input_ids": ids, "attention_mask": _padded([ONE * max(1, len(row)) for row in rows], 0)}
+        if "token_type_ids" in self._inputs:
+            types = encoded.type_ids
+            tensors["token_type_ids"] = _padded([types[row] for row in batch], 0) if types else np.zeros_like(ids)
+        logits: Logits = self.session.run(["logits"], {name: tensors[name] for name in self._inputs})[0]
         return logits
 
 
@@ -97,6 +111,10 @@ class Classifier:
             )
         self.task, self.decider, self.labels = scorer.task, decider, decider.labels
         self._scorer = scorer
+
+    @property
+    def session(self) -> ort.InferenceSession:
+        return self._scorer.session
 
     def logits(
         self, rows: Sequence[Any], batch_size: int = 32, progress: Callable[[int], None] | None = None
@@ -114,26 +132,33 @@ class Classifier:
 
 
 class Predictor(Classifier):
-    """A verified bundle, ready to answer. Raises TextgateError when `folder` is not one."""
+    """A verified bundle, ready to answer. Raises TextgateError when `folder` is not one.
+
+    float16 is the one precision that takes a GPU where there is one: the others answer as they were measured, on the
+    processor.
+    """
 
     def __init__(self, folder: Path, threads: int = 0) -> None:
         self.manifest = verify(folder)
         self.digest = digest(folder)
         task = TASKS[self.manifest.task]
-        scorer = Scorer(folder / MODEL, folder / TOKENIZER, self.manifest.cut, threads, task)
+        on_gpu = self.manifest.precision == "float16"
+        scorer = Scorer(folder / MODEL, folder / TOKENIZER, self.manifest.cut, threads, task, on_gpu)
         super().__init__(scorer, self.manifest.decider)
 
 
-def _padded(values: NDArray[Any], encoded: Encoded, batch: Batch, fill: int) -> Batch:
-    """int64 [batch, length]: what of `values`, one for each token, belongs to the rows `batch`."""
-    sizes = encoded.sizes[batch]
-    padded = np.full((len(batch), max(1, sizes.max(initial=0))), fill, np.int64)
-    padded[np.arange(padded.shape[1]) < sizes[:, None]] = values[gather(encoded.offsets[batch], sizes)]
+def _padded(rows: list[array[int]], fill: int) -> Tensor:
+    """int64 [rows, length], of the longest row's length and at least 1."""
+    padded = np.empty((len(rows), max(1, *map(len, rows))), np.int64)
+    padded.fill(fill)
+    for place, row in enumerate(rows):
+        padded[place, : len(row)] = row
     return padded
 
 
-def load_session(model: Path | bytes, threads: int = 0) -> ort.InferenceSession:
+def load_session(model: Path | bytes, threads: int = 0, on_gpu: bool = False) -> ort.InferenceSession:
     """Of an ONNX file, or of its content; `threads` 0 takes all cores. Raises TextgateError where it is none."""
+    providers = providers_of(ort.get_available_providers(), on_gpu)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -141,7 +166,15 @@ def load_session(model: Path | bytes, threads: int = 0) -> ort.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     named, given = (model, str(model)) if isinstance(model, Path) else ("the model", model)
     with _explained(f"{named} cannot be loaded by ONNX Runtime"):
-        return ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(given, options, providers=providers)
+
+
+def providers_of(available: Sequence[str], on_gpu: bool) -> list[str]:
+    """ONNX Runtime's execution providers, the preferred one first."""
+    return [
+        *(["CUDAExecutionProvider"] if on_gpu and "CUDAExecutionProvider" in available else []),
+        "CPUExecutionProvider",
+    ]
 
 
 @contextmanager

@@ -24,10 +24,10 @@ def encode_test(prepared: Prepared) -> tuple[Encoded, int]:
 
 def feed(encoded: Encoded, rows: np.ndarray, pad: int) -> Feed:
     """int64 [rows, length of the longest], one for each of INPUTS."""
-    sizes = encoded.sizes[rows]
+    sizes = np.array(encoded.sizes)[rows]
     mask = np.arange(sizes.max()) < sizes[:, None]
     ids = np.full(mask.shape, pad, np.int64)
-    ids[mask] = np.concatenate([encoded.ids[encoded.offsets[row] : encoded.offsets[row + 1]] for row in rows])
+    ids[mask] = np.concatenate([encoded.ids[row] for row in rows])
     return dict(zip(INPUTS, (ids, mask.astype(np.int64), np.zeros_like(ids)), strict=True))
 
 

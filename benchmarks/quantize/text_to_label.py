@@ -13,8 +13,7 @@ from benchmarks.harness import Figure, at_most
 from benchmarks.public_data import Absent
 from benchmarks.quantize.batches import encode_test, feed
 from benchmarks.quantize.prepared import Prepared, prepare
-from serving.bundle import MODEL
-from serving.predictor import Predictor, load_session
+from serving.predictor import Predictor
 from serving.processor import processor
 
 ROWS, ROUNDS = 300, 7
@@ -39,7 +38,8 @@ def figures(data: Path | None) -> list[Figure]:
 def _seconds(prepared: Prepared) -> np.ndarray:
     """Of the whole way and of the engine alone, [rounds, 2, rows]. Which of the two goes first takes turns."""
     bundle, threads = prepared.folder / "bundle", processor()["cores"]
-    predictor, session = Predictor(bundle, threads), load_session(bundle / MODEL, threads)
+    predictor = Predictor(bundle, threads)
+    session = predictor.session  # the very one: the weights of a second would push the first's out of the caches
     names = [tensor.name for tensor in session.get_inputs()]
     encoded, pad = encode_test(prepared)
 

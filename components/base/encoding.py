@@ -1,17 +1,18 @@
 """Texts to token ids, by a tokenizer.json: the very same for the tokenize step and for what serves the model.
 
 The `tokenizers` library, which transformers' fast tokenizers run, gives the plain ids; truncation and special tokens
-are laid around them here, for all texts at once. For the policy head the ids equal the library's own.
+are laid around them here. For the policy head the ids equal the library's own. Texts are gone through one by one, in
+plain Python: after a model has run, nothing of numpy is left in the processor's caches, and a text that comes alone
+would wait for each of its functions.
 """
 
 from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import accumulate, chain, pairwise
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,48 +22,43 @@ from tokenizers import Tokenizer
 
 from components.base.errors import TextgateError
 from components.base.special_tokens import Template, find_pad, find_template, find_unknown
-from components.base.truncation import Integers, Spans, Truncation, gather, keep, keep_pairs
+from components.base.truncation import Integers, Span, Truncation, keep, keep_pair
 
 UNTAGGED = -100
 # The library holds about 100 bytes for each token of a call: texts of so many characters are encoded at once.
 CHARACTERS_AT_ONCE = 1 << 20
 
-
-class Pieces(NamedTuple):
-    """Tokens without special ones: `ids` uint32, one text after the other; `counts` int64 [texts]."""
-
-    ids: NDArray[np.uint32]
-    counts: Integers
+# The number of a text, and what is kept of it, or of each of a pair's two.
+Kept = tuple[int, Sequence[list[Span]]]
 
 
-@dataclass(frozen=True)
-class Encoded:
+class Encoded(NamedTuple):
     """Rows ready for a model; a text has one, under the policy chunk one for each of its windows.
 
-    Row `i` holds ids[offsets[i] : offsets[i + 1]] (uint32) of the text `texts[i]`, its type ids and tags likewise
-    (None where there are none); windows of a text follow one another. `pieces` are all tokens of the texts, of one side
-    or of a pair's two. For each text: `lengths` are its tokens before truncation, special ones included; `lost` its
-    words whose tag fell to truncation, `empty` its words that give no token (None where it is not made of words).
+    `ids` ("I") of each row, of the text `texts[row]`, and their `type_ids` ("B") and `tags` ("i"), None where there are
+    none; windows of a text follow one another. `pieces` are all tokens of each text, of one side or of a pair's two,
+    around which are `special` ones. For each text: `lost` are its words whose tag fell to truncation, `empty` its words
+    that give no token (None where it is not made of words).
     """
 
-    ids: NDArray[np.uint32]
-    offsets: Integers
-    texts: Integers
-    lengths: Integers
-    pieces: list[Pieces]
-    type_ids: NDArray[np.uint8] | None = None
-    tags: NDArray[np.int32] | None = None
-    lost: Integers | None = None
-    empty: Integers | None = None
+    ids: list[array[int]]
+    texts: list[int]
+    pieces: list[list[array[int]]]
+    special: int
+    type_ids: list[array[int]] | None = None
+    tags: list[array[int]] | None = None
+    lost: list[int] | None = None
+    empty: list[int] | None = None
 
     @property
-    def sizes(self) -> Integers:
+    def sizes(self) -> list[int]:
         """The tokens of each row."""
-        return np.diff(self.offsets)
+        return list(map(len, self.ids))
 
-    def rows(self) -> list[NDArray[np.uint32]]:
-        """The ids of each row."""
-        return [self.ids[start:end] for start, end in pairwise(self.offsets.tolist())]
+    @property
+    def lengths(self) -> list[int]:
+        """The tokens of each text before truncation, special ones included."""
+        return [self.special + sum(map(len, sides)) for sides in zip(*self.pieces, strict=True)]
 
 
 class Encoder:
@@ -94,40 +90,42 @@ class Encoder:
 
     def texts(self, texts: Sequence[str]) -> Encoded:
         pieces = _pieces(self.tokenizer, texts)
-        return self._frame(self.template, self._kept(pieces.counts), [pieces])
+        return _frame(self.template, [pieces], self._kept(pieces))
 
     def pairs(self, first: Sequence[str], second: Sequence[str]) -> Encoded:
         """Each text of `first` with the one of `second`; type ids where the post-processor gives any but 0."""
-        one, other = _pieces(self.tokenizer, first), _pieces(self.tokenizer, second)
+        sides = [_pieces(self.tokenizer, first), _pieces(self.tokenizer, second)]
         room = self.truncation.max_length - self.pair_template.size
-        return self._frame(
-            self.pair_template, keep_pairs(one.counts, other.counts, room, self.truncation), [one, other]
-        )
+        pairs = enumerate(zip(*sides, strict=True))
+        kept = ((text, keep_pair(len(one), len(other), room, self.truncation)) for text, (one, other) in pairs)
+        return _frame(self.pair_template, sides, kept)
 
-    def words(self, texts: Sequence[Sequence[str]], tags: NDArray[np.int32]) -> Encoded:
+    def words(self, texts: Sequence[Sequence[str]], tags: Iterable[int]) -> Encoded:
         """Texts that are cut into words; `tags` has one for each word of all texts, from 0.
 
         A word's first piece carries its tag; other pieces and special tokens carry UNTAGGED.
         """
-        words = list(chain.from_iterable(texts))
-        sizes = np.fromiter(map(len, texts), np.int64, len(texts))
-        numbers = {word: number for number, word in enumerate(dict.fromkeys(words))}
-        known = _pieces(self._of_words, list(numbers))
-        chosen = np.fromiter((numbers[word] for word in words), np.int64, len(words))
-        counts = known.counts[chosen]
-        ids = known.ids[gather(_starts(known.counts)[chosen], counts)]
-        carried = np.full(len(ids), UNTAGGED, np.int32)
-        carried[_starts(counts)[counts > 0]] = tags[counts > 0]
-        pieces = Pieces(ids, _sums(counts, sizes))
-        encoded = self._frame(self.template, self._kept(pieces.counts), [pieces], carried)
-        assert encoded.tags is not None
-        kept = _sums(encoded.tags != UNTAGGED, encoded.sizes)
-        empty = _sums(counts == 0, sizes)
-        return replace(encoded, lost=sizes - empty - kept, empty=empty)
+        distinct = list(dict.fromkeys(chain.from_iterable(texts)))
+        known = dict(zip(distinct, _pieces(self._of_words, distinct), strict=True))
+        pieces, carried, given, rest = [], [], iter(tags), array("i", [UNTAGGED])
+        for words in texts:
+            tokens, marks = array("I"), array("i")
+            for word, tag in zip(words, islice(given, len(words)), strict=True):
+                if found := known[word]:
+                    tokens += found
+                    marks.append(tag)
+                    marks += rest * (len(found) - 1)
+            pieces.append(tokens)
+            carried.append(marks)
+        encoded = _frame(self.template, [pieces], self._kept(pieces), carried)
+        empty = [sum(not known[word] for word in words) for words in texts]
+        kept = [len(row) - row.count(UNTAGGED) for row in encoded.tags or []]
+        lost = [len(words) - less - tagged for words, less, tagged in zip(texts, empty, kept, strict=True)]
+        return encoded._replace(lost=lost, empty=empty)
 
     def count_unknown(self, encoded: Encoded) -> int:
         """How many tokens of all texts, before truncation, stand for what is not in the vocabulary."""
-        return sum(int(np.count_nonzero(side.ids == self.unknown)) for side in encoded.pieces)
+        return sum(pieces.count(self.unknown) for side in encoded.pieces for pieces in side)
 
     def unknown_words(self, texts: Sequence[str]) -> Iterator[str]:
         """What of each text is not in the vocabulary, as it stands there."""
@@ -146,37 +144,11 @@ class Encoder:
             )
         return template
 
-    def _kept(self, counts: Integers) -> Spans:
-        return keep(counts, self.truncation.max_length - self.template.size, self.truncation)
-
-    def _frame(
-        self, template: Template, spans: Spans, sides: list[Pieces], carried: NDArray[np.int32] | None = None
-    ) -> Encoded:
-        """Lays special tokens around the spans of one text, or of two; `carried` are the tags of the one's pieces."""
-        blocks = [*template.ids, *(side.ids for side in sides)]
-        base = [0, *accumulate(map(len, blocks))]
-        starts = np.empty((len(spans.texts), 4 if len(sides) == 1 else 5), np.int64)
-        lengths = np.empty_like(starts)
-        column = 0
-        for number, ids in enumerate(template.ids):
-            starts[:, column], lengths[:, column] = base[number], len(ids)
-            column += 1
-            if number < len(sides):
-                begin = base[len(template.ids) + number] + _starts(sides[number].counts)[spans.texts]
-                for span in (0, 1) if len(sides) == 1 else (number,):
-                    starts[:, column], lengths[:, column] = begin + spans.starts[:, span], spans.lengths[:, span]
-                    column += 1
-        index = gather(starts, lengths)
-        types, tags = None, None
-        if template.typed:
-            kinds = [np.full(len(side.ids), kind, np.uint8) for side, kind in zip(sides, template.kinds, strict=True)]
-            types = np.concatenate([*template.types, *kinds])[index]
-        if carried is not None:
-            tags = np.concatenate([np.full(template.size, UNTAGGED, np.int32), carried])[index]
-        offsets = np.zeros(len(spans.texts) + 1, np.int64)
-        np.cumsum(lengths.sum(axis=1), out=offsets[1:])
-        whole = sum((side.counts for side in sides[1:]), sides[0].counts + template.size)
-        return Encoded(np.concatenate(blocks)[index], offsets, spans.texts, whole, sides, types, tags)
+    def _kept(self, pieces: list[array[int]]) -> Iterator[Kept]:
+        room = self.truncation.max_length - self.template.size
+        for text, tokens in enumerate(pieces):
+            for spans in keep(len(tokens), room, self.truncation):
+                yield text, (spans,)
 
 
 def pool(logits: NDArray[np.float32], encoded_texts: Integers, sizes: Integers) -> NDArray[np.float32]:
@@ -211,14 +183,46 @@ def _for_words(tokenizer: Tokenizer) -> Tokenizer:
     return Tokenizer.from_str(json.dumps(state))
 
 
-def _pieces(tokenizer: Tokenizer, texts: Sequence[str]) -> Pieces:
-    ids, counts = array("I"), array("q")
-    for part in _parts(texts):
-        for encoding in tokenizer.encode_batch_fast(part, add_special_tokens=False):
-            found = encoding.ids
-            ids.fromlist(found)
-            counts.append(len(found))
-    return Pieces(np.array(ids, np.uint32), np.array(counts, np.int64))
+def _pieces(tokenizer: Tokenizer, texts: Sequence[str]) -> list[array[int]]:
+    """The tokens of each text, without special ones."""
+    return [
+        array("I", encoding.ids)
+        for part in _parts(texts)
+        for encoding in tokenizer.encode_batch_fast(part, add_special_tokens=False)
+    ]
+
+
+def _frame(
+    template: Template,
+    sides: list[list[array[int]]],
+    kept: Iterable[Kept],
+    carried: list[array[int]] | None = None,
+) -> Encoded:
+    """Special tokens around what is kept of each text, or of two; `carried` are the tags of the one's tokens."""
+    ids, texts, types, tags = [], [], [], []
+    untagged = [array("i", [UNTAGGED]) * len(edge) for edge in template.ids] if carried is not None else []
+    for text, spans in kept:
+        pieces = [side[text] for side in sides]
+        ids.append(_lay(template.ids, pieces, spans))
+        texts.append(text)
+        if template.typed:
+            kinds = [array("B", [kind]) * len(side) for kind, side in zip(template.kinds, pieces, strict=True)]
+            types.append(_lay(template.types, kinds, spans))
+        if carried is not None:
+            tags.append(_lay(untagged, [carried[text]], spans))
+    return Encoded(
+        ids, texts, sides, template.size, types if template.typed else None, tags if carried is not None else None
+    )
+
+
+def _lay(edges: list[array[int]], sides: list[array[int]], kept: Sequence[list[Span]]) -> array[int]:
+    """An edge, what is kept of the first side, an edge, and so on."""
+    row = edges[0][:]
+    for side, spans, edge in zip(sides, kept, edges[1:], strict=True):
+        for start, end in spans:
+            row += side[start:end]
+        row += edge
+    return row
 
 
 def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
@@ -233,15 +237,3 @@ def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
         characters += len(text)
     if part:
         yield part
-
-
-def _starts(counts: Integers) -> Integers:
-    return np.cumsum(counts) - counts
-
-
-def _sums(values: NDArray[Any], counts: Integers) -> Integers:
-    """Sums of the first counts[0] values, of the next counts[1], and so on."""
-    totals = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
-    ends = np.cumsum(counts)
-    sums: Integers = totals[ends] - totals[ends - counts]
-    return sums

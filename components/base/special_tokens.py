@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer, models
 
 from components.base.errors import TextgateError
@@ -19,12 +18,12 @@ class Template(NamedTuple):
     """Special tokens before, between and after one or two texts, and the type ids of all.
 
     `ids` and `types` are one more than the texts, in order: the special tokens there and their type ids, two arrays of
-    equal length, uint32 and uint8; `kinds` are the type ids of the texts. `size` is how many tokens are added in all,
-    `typed` whether any type id is not 0.
+    equal length, of the types "I" and "B"; `kinds` are the type ids of the texts. `size` is how many tokens are added
+    in all, `typed` whether any type id is not 0.
     """
 
-    ids: list[NDArray[np.uint32]]
-    types: list[NDArray[np.uint8]]
+    ids: list[array[int]]
+    types: list[array[int]]
     kinds: list[int]
     size: int
     typed: bool
@@ -45,8 +44,8 @@ def find_template(tokenizer: Tokenizer, texts: int) -> Template:
         bounds += [places[0], places[-1]]
     edges = [(start + 1, end) for start, end in zip(bounds[::2], [*bounds[1::2], len(ids)], strict=True)]
     return Template(
-        [np.array(ids[start:end], np.uint32) for start, end in edges],
-        [np.array(types[start:end], np.uint8) for start, end in edges],
+        [array("I", ids[start:end]) for start, end in edges],
+        [array("B", types[start:end]) for start, end in edges],
         [types[place] for place in bounds[1::2]],
         sum(end - start for start, end in edges),
         any(types),

@@ -1,4 +1,4 @@
-"""Which tokens of a text are kept where it is longer than the model takes; all texts at once, by numpy."""
+"""Which tokens of a text are kept where it is longer than the model takes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:  # serving does without pydantic
     from components.base.settings import TokenizationSettings
 
 Integers = NDArray[np.int64]
+# From a token to before another one.
+Span = tuple[int, int]
 
 POLICIES = ("head", "tail", "head_tail", "chunk")
 
@@ -52,67 +54,32 @@ class Truncation(NamedTuple):
         }[self.policy]
 
 
-class Spans(NamedTuple):
-    """What is kept: row `i` holds tokens of the text `texts[i]`, namely those of its spans.
-
-    `starts` and `lengths` are int64 [rows, spans], counted within the text; a span may have length 0.
-    """
-
-    texts: Integers
-    starts: Integers
-    lengths: Integers
-
-
-def keep(counts: Integers, room: int, truncation: Truncation) -> Spans:
-    """Two spans for each row, of which all but `head_tail` use the first; `counts` are the tokens of each text."""
+def keep(count: int, room: int, truncation: Truncation) -> list[list[Span]]:
+    """What is kept of a text of `count` tokens: the spans of each of its windows, of which all but `chunk` make one."""
+    if count <= room:
+        return [[(0, count)]]
     if truncation.policy == "chunk":
-        return _windows(counts, room, truncation.overlap)
-    texts, over = np.arange(len(counts)), counts > room
-    first = np.minimum(counts, room)
-    starts, lengths = np.zeros((len(counts), 2), np.int64), np.zeros((len(counts), 2), np.int64)
+        step = room - truncation.overlap
+        return [[(start, min(start + room, count))] for start in range(0, count - truncation.overlap, step)]
     if truncation.policy == "tail":
-        starts[:, 0] = counts - first
+        return [[(count - room, count)]]
     if truncation.policy == "head_tail":
         head = round(room * truncation.head_share)
-        first[over] = head
-        lengths[over, 1] = room - head
-        starts[:, 1] = counts - lengths[:, 1]
-    lengths[:, 0] = first
-    return Spans(texts, starts, lengths)
+        return [[(0, head), (count - room + head, count)]]
+    return [[(0, room)]]
 
 
-def _windows(counts: Integers, room: int, overlap: int) -> Spans:
-    step = room - overlap
-    windows = 1 + np.maximum(0, -(-(counts - room) // step))
-    texts = np.repeat(np.arange(len(counts)), windows)
-    number = np.arange(len(texts)) - np.repeat(np.cumsum(windows) - windows, windows)
-    starts, lengths = np.zeros((len(texts), 2), np.int64), np.zeros((len(texts), 2), np.int64)
-    starts[:, 0] = number * step
-    lengths[:, 0] = np.minimum(counts[texts] - starts[:, 0], room)
-    return Spans(texts, starts, lengths)
-
-
-def keep_pairs(first: Integers, second: Integers, room: int, truncation: Truncation) -> Spans:
-    """One span of each text of a pair: what does not fit is taken from the longer one, then evenly from both.
+def keep_pair(first: int, second: int, room: int, truncation: Truncation) -> tuple[list[Span], list[Span]]:
+    """The span that is kept of each: what does not fit is taken from the longer text, then evenly from both.
 
     The lengths are those of the `tokenizers` library's strategy longest_first: the odd token goes to the longer text,
     to the second where they are equally long.
     """
-    shorter, longer = np.minimum(first, second), np.maximum(first, second)
-    longer = np.where(shorter > room, shorter, np.maximum(shorter, np.minimum(longer, room - shorter)))
-    both = shorter + longer > room
-    shorter, longer = np.where(both, room // 2, shorter), np.where(both, room - room // 2, longer)
-    swapped = first > second
-    lengths = np.stack([np.where(swapped, longer, shorter), np.where(swapped, shorter, longer)], axis=1)
-    starts = np.zeros_like(lengths)
+    shorter, longer = sorted((first, second))
+    longer = shorter if shorter > room else max(shorter, min(longer, room - shorter))
+    if shorter + longer > room:
+        shorter, longer = room // 2, room - room // 2
+    one, other = (longer, shorter) if first > second else (shorter, longer)
     if truncation.policy == "tail":
-        starts = np.stack([first, second], axis=1) - lengths
-    return Spans(np.arange(len(first)), starts, lengths)
-
-
-def gather(starts: Integers, lengths: Integers) -> Integers:
-    """The indices starts[0], starts[0] + 1, …, lengths[0] of them, then those of the next span, and so on."""
-    starts, lengths = starts.reshape(-1), lengths.reshape(-1)
-    ends = np.cumsum(lengths)
-    shifts: Integers = np.repeat(starts - (ends - lengths), lengths)
-    return np.arange(len(shifts)) + shifts
+        return [(first - one, first)], [(second - other, second)]
+    return [(0, one)], [(0, other)]

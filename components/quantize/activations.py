@@ -41,13 +41,13 @@ class Activation:
 def feeds(model: ModelProto, encoded: Encoded, channels: int) -> list[Feed]:
     """Rows as a model's inputs, those of one length together, so that no padding is among them; rows without a token
     are left out. `channels` are those that are watched, of all tensors."""
-    sizes = encoded.sizes
+    sizes = np.array(encoded.sizes)
     names = [tensor.name for tensor in model.graph.input]
     found = []
     for size in np.unique(sizes[sizes > 0]).tolist():
         alike = np.flatnonzero(sizes == size)
         most = int(np.clip(BATCH_BYTES // (4 * max(channels, 1) * size), 1, BATCH_ROWS))
-        found += [_feed(encoded, alike[start : start + most], size, names) for start in range(0, len(alike), most)]
+        found += [_feed(encoded, alike[start : start + most].tolist(), names) for start in range(0, len(alike), most)]
     return found
 
 
@@ -72,9 +72,9 @@ def open_session(model: ModelProto) -> ort.InferenceSession:
     return load_session(model.SerializeToString())
 
 
-def _feed(encoded: Encoded, rows: np.ndarray, size: int, names: Sequence[str]) -> Feed:
-    places = encoded.offsets[rows][:, None] + np.arange(size)
-    ids = encoded.ids[places].astype(np.int64)
-    types = np.zeros_like(ids) if encoded.type_ids is None else encoded.type_ids[places].astype(np.int64)
+def _feed(encoded: Encoded, rows: list[int], names: Sequence[str]) -> Feed:
+    ids = np.array([encoded.ids[row] for row in rows], np.int64)
+    kinds = encoded.type_ids
+    types = np.zeros_like(ids) if kinds is None else np.array([kinds[row] for row in rows], np.int64)
     known = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": types}
     return {name: known[name] for name in names}

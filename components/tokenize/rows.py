@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from components.base.encoding import Encoded, Encoder
 from components.base.errors import TextgateError
@@ -86,26 +85,22 @@ class RowEncoder:
             )
         tags = self._numbers(rows["tags"].flatten(), split).to_numpy()
         words = pa.ListArray.from_arrays(_offsets(counts), pc.fill_null(rows["tokens"].flatten(), "")).to_pylist()
-        encoded = self.encoder.words(words, tags)
-        assert encoded.tags is not None and encoded.lost is not None and encoded.empty is not None
+        encoded = self.encoder.words(words, tags.tolist())
+        assert encoded.lost is not None and encoded.empty is not None
         columns = {
             "id": rows["id"],
             "length": pa.array(encoded.lengths, pa.int32()),
-            "tags": _lists(encoded.offsets, encoded.tags, self.schema.field("tags")),
+            "tags": _lists(encoded.tags, self.schema.field("tags")),
         }
         owned = np.repeat(np.arange(len(rows)), counts)
-        totals = {
-            "words": len(tags),
-            "lost_words": int(encoded.lost.sum()),
-            "empty_words": int(encoded.empty.sum()),
-        }
+        totals = {"words": len(tags), "lost_words": sum(encoded.lost), "empty_words": sum(encoded.empty)}
         measures = self._measures(encoded, owned, tags, totals, (word for text in words for word in text))
         return self._batch(encoded, columns), measures
 
     def _batch(self, encoded: Encoded, columns: dict[str, pa.Array]) -> pa.RecordBatch:
-        columns["input_ids"] = _lists(encoded.offsets, encoded.ids, self.schema.field("input_ids"))
+        columns["input_ids"] = _lists(encoded.ids, self.schema.field("input_ids"))
         if "type_ids" in self.schema.names:
-            columns["type_ids"] = _lists(encoded.offsets, encoded.type_ids, self.schema.field("type_ids"))
+            columns["type_ids"] = _lists(encoded.type_ids, self.schema.field("type_ids"))
         return pa.RecordBatch.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
 
     def _numbers(self, labels: pa.Array, split: str) -> pa.Array:
@@ -126,13 +121,14 @@ class RowEncoder:
         """Label labels[i] is one of the text owned[i]. Culprits are looked for where unknown tokens have more than
         half the share that is allowed."""
         unknown = self.encoder.count_unknown(encoded)
-        tokens = sum(len(side.ids) for side in encoded.pieces)
+        tokens = sum(len(pieces) for side in encoded.pieces for pieces in side)
+        lengths = np.array(encoded.lengths, np.int64)
         suspect = unknown > tokens * self.max_unknown_share / 2
         culprits = Counter(self.encoder.unknown_words(list(texts))) if suspect else Counter()
-        more = {"rows": len(encoded.lengths), "windows": len(encoded.texts), "lengths": int(encoded.lengths.sum())}
+        more = {"rows": len(lengths), "windows": len(encoded.texts), "lengths": int(lengths.sum())}
         owners, numbers = np.divmod(np.unique(owned * len(self.labels) + labels), len(self.labels))
         totals = {**totals, **more, "tokens": tokens, "unknown": unknown}
-        return Measures(encoded.lengths, owners, numbers, totals, culprits)
+        return Measures(lengths, owners, numbers, totals, culprits)
 
 
 def _sizes(lists: pa.Array) -> Integers:
@@ -143,6 +139,8 @@ def _offsets(sizes: Integers) -> pa.Array:
     return pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
 
 
-def _lists(offsets: Integers, values: NDArray[Any] | None, field: pa.Field) -> pa.ListArray:
-    narrow = np.asarray(values).astype(field.type.value_type.to_pandas_dtype())
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(narrow))
+def _lists(rows: list[array[int]] | None, field: pa.Field) -> pa.ListArray:
+    assert rows is not None
+    flat = np.frombuffer(b"".join(rows), rows[0].typecode if rows else "I")
+    narrow = flat.astype(field.type.value_type.to_pandas_dtype())
+    return pa.ListArray.from_arrays(_offsets(np.array(list(map(len, rows)), np.int64)), pa.array(narrow))

@@ -25,12 +25,13 @@ class SingleLabel(Task):
     def answers(
         self, columns: Sequence[Sequence[str]], probabilities: Probabilities, decider: Decider, top_k: int = 0
     ) -> dict[str, Any]:
-        ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, : top_k or 1]
-        best = np.take_along_axis(probabilities, ranks, 1)
-        label = np.array(decider.labels, object)[ranks]
         if not top_k:
-            label, best = label[:, 0], best[:, 0]
-        return {"label": label, "probability": best, "probabilities": probabilities}
+            places = self.decide(probabilities, decider).tolist()
+            label = np.array([decider.labels[place] for place in places], object)
+            return {"label": label, "probability": probabilities.max(axis=1), "probabilities": probabilities}
+        ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+        best = np.take_along_axis(probabilities, ranks, 1)
+        return {"label": np.array(decider.labels, object)[ranks], "probability": best, "probabilities": probabilities}
 
 
 class TextPair(SingleLabel):

@@ -41,7 +41,7 @@ class TokenTags(Task):
 
     def encode(self, encoder: Encoder, rows: Sequence[Any]) -> Encoded:
         """Its tags are the words' numbers, counted over all rows, at the pieces where their tags are read."""
-        return encoder.words(rows, np.arange(sum(map(len, rows)), dtype=np.int32))
+        return encoder.words(rows, range(sum(map(len, rows))))
 
     def decide(self, probabilities: Probabilities, decider: Decider) -> Decisions:
         outside = decider.labels.index(OUTSIDE) if OUTSIDE in decider.labels else 0

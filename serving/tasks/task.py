@@ -87,9 +87,11 @@ class Task(ABC):
 
 def softmax(logits: Logits, temperature: float = 1.0) -> Probabilities:
     """Of logits / temperature, over the last axis."""
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    shares: Probabilities = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+    powers = np.subtract(logits, np.maximum.reduce(logits, axis=-1, keepdims=True), dtype=np.float64)
+    powers /= temperature
+    np.exp(powers, out=powers)
+    powers /= np.add.reduce(powers, axis=-1, keepdims=True)
+    shares: Probabilities = powers.astype(np.float32)
     return shares
 
 

@@ -12,9 +12,11 @@ from onnx import load, save
 from components.base.errors import TextgateError
 from components.base.truncation import Truncation
 from serving.bundle import write_manifest
-from serving.predictor import Predictor, Scorer
+from serving.predictor import Predictor, Scorer, providers_of
 from serving.pyfunc import _load_pyfunc
-from serving.tasks.task import softmax
+from serving.tasks import TASKS
+from serving.tasks.task import Decider, softmax
+from tests.tokenizers_of_all_kinds import bare
 
 TEXTS = ["good", "bad bad so good good", "", "so so so", "unheard of", "bad", "good so bad " * 9, "so good"]
 
@@ -92,8 +94,35 @@ def test_probabilities_are_tempered(tiny: ModuleType, tmp_path: Path) -> None:
     np.testing.assert_allclose(predictor.probabilities(TEXTS), powers / powers.sum(axis=1, keepdims=True), rtol=1e-5)
 
 
+def test_the_likeliest_label_is_the_first_of_the_best_k() -> None:
+    probabilities = np.array([[0.2, 0.5, 0.3], [0.4, 0.2, 0.4], [0.1, 0.1, 0.8]], np.float32)
+    task, decider, texts = TASKS["single-label"], Decider(["a", "b", "c"]), [["x", "y", "z"]]
+    one, best = task.answers(texts, probabilities, decider), task.answers(texts, probabilities, decider, top_k=2)
+    assert one["label"].tolist() == best["label"][:, 0].tolist() == ["b", "a", "c"]
+    np.testing.assert_array_equal(one["probability"], best["probability"][:, 0])
+
+
 def test_softmax_of_large_logits_is_finite() -> None:
     np.testing.assert_allclose(softmax(np.array([[1e4, 0, 0]], np.float32)), [[1, 0, 0]])
+
+
+def test_the_model_gets_padded_rows_and_a_text_without_tokens_as_one(
+    tiny: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = bare()
+    tokenizer.add_special_tokens(["[PAD]"])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    tiny.write_model(tmp_path / "float.onnx", {"good": "positive"}, token_types=True)
+    scorer = Scorer(tmp_path / "float.onnx", tmp_path / "tokenizer.json", Truncation("head", 8))
+    run, given = scorer.session.run, []
+    monkeypatch.setattr(scorer.session, "run", lambda names, feed: given.append(feed) or run(names, feed))
+    scorer.logits(["", "good bad"])
+    scorer.logits([""])
+    ids, mask, types = [[3, 3], [1, 2]], [[1, 0], [1, 1]], [[0, 0], [0, 0]]
+    assert {tensor.dtype for feed in given for tensor in feed.values()} == {np.dtype(np.int64)}
+    assert [feed["input_ids"].tolist() for feed in given] == [ids, [[3]]]
+    assert [feed["attention_mask"].tolist() for feed in given] == [mask, [[1]]]
+    assert [feed["token_type_ids"].tolist() for feed in given] == [types, [[0]]]
 
 
 def test_no_text_gives_no_row(bundle: Path) -> None:
@@ -168,3 +197,9 @@ def test_mlflow_loads_a_bundle(bundle: Path) -> None:
         assert answer["probability"].between(0.4, 1).all()
     with pytest.raises(TextgateError, match='column "text", got words'):
         model.predict(pd.DataFrame({"words": ["good"]}))
+
+
+def test_only_what_is_made_for_a_gpu_takes_one_where_there_is_one() -> None:
+    cpu, cuda = "CPUExecutionProvider", "CUDAExecutionProvider"
+    assert providers_of([cuda, cpu], on_gpu=True) == [cuda, cpu]
+    assert providers_of([cuda, cpu], on_gpu=False) == providers_of([cpu], on_gpu=True) == [cpu]

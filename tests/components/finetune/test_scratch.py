@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,8 @@ def test_what_is_written_answers_as_the_model_does(base: Path, tmp_path: Path, a
     for name, tensor in tensors_of(again).items():
         np.testing.assert_array_equal(tensor, tensors_of(network.model)[name], err_msg=name)
     rng = np.random.default_rng(0)
-    offsets = np.concatenate([[0], np.cumsum(rng.integers(1, 18, 60))])
-    ids = rng.integers(5, 30, offsets[-1]).astype(np.uint32)
-    rows = Encoded(ids, offsets, np.arange(60), np.diff(offsets), [])
+    drawn = [array("I", rng.integers(5, 30, size).tolist()) for size in rng.integers(1, 18, 60)]
+    rows = Encoded(drawn, list(range(60)), [drawn], 0)
     make_candidates(tmp_path / "model.onnx", rows, QuantizationSettings(candidates=["float32", "int8"]), tmp_path)
     for count, length in ((1, 1), (3, 2), (4, 17)):
         ids = rng.integers(5, 30, (count, length)).astype(np.int32)

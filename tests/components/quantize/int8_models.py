@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,9 @@ def encoded(seed: int, typed: bool) -> Encoded:
     """40 rows of 3 to 12 tokens."""
     rng = np.random.default_rng(seed)
     sizes = rng.integers(3, 13, 40)
-    offsets = np.concatenate([[0], np.cumsum(sizes)])
-    ids = rng.integers(5, 100, offsets[-1]).astype(np.uint32)
-    types = rng.integers(0, 2, offsets[-1]).astype(np.uint8) if typed else None
-    return Encoded(ids, offsets, np.arange(40), sizes, [], types)
+    ids = [array("I", rng.integers(5, 100, size).tolist()) for size in sizes]
+    types = [array("B", rng.integers(0, 2, size).tolist()) for size in sizes] if typed else None
+    return Encoded(ids, list(range(40)), [ids], 0, types)
 
 
 def prepare(path: Path) -> tuple[onnx.ModelProto, dict[str, Scale], list[dict[str, np.ndarray]]]:

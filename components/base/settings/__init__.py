@@ -33,6 +33,7 @@ from components.base.settings.load import read_suite as read_suite
 from components.base.settings.model import ModelSettings as ModelSettings
 from components.base.settings.release import CanarySettings as CanarySettings
 from components.base.settings.release import DeploySettings as DeploySettings
+from components.base.settings.release import PredictionLogSettings as PredictionLogSettings
 from components.base.settings.release import PromoteSettings as PromoteSettings
 from components.base.settings.release import QuantizationSettings as QuantizationSettings
 from components.base.settings.release import ServeSettings as ServeSettings

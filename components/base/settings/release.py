@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from components.base.precisions import Precision
 from components.base.settings.section import Fraction, Section
+from serving.options import LogOptions, Options
 
 
 class QuantizationSettings(Section):
@@ -61,6 +62,33 @@ class DeploySettings(Section):
     mode: Literal["auto", "manual"] = "manual"
 
 
+class PredictionLogSettings(Section):
+    """See serving.options.LogOptions."""
+
+    folder: str = ""
+    sample: Fraction = 1.0
+    texts: bool = False
+    rows: Annotated[int, Field(ge=1)] = 50_000
+    seconds: Annotated[float, Field(gt=0)] = 300.0
+    keep: Annotated[int, Field(ge=0)] = 0
+
+
 class ServeSettings(Section):
+    """See serving.options.Options."""
+
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    threads: Annotated[int, Field(ge=0)] = 0
+    max_batch: Annotated[int, Field(ge=1)] = 32
+    max_wait_ms: Annotated[float, Field(ge=0)] = 2.0
+    max_queue: Annotated[int, Field(ge=1)] = 256
+    timeout_ms: Annotated[float, Field(gt=0)] = 10_000.0
+    max_texts: Annotated[int, Field(ge=1)] = 256
+    max_characters: Annotated[int, Field(ge=1)] = 20_000
+    max_body_bytes: Annotated[int, Field(ge=1)] = 4 << 20
+    drain_s: Annotated[float, Field(ge=0)] = 20.0
+    log: PredictionLogSettings = PredictionLogSettings()
+
+    @property
+    def options(self) -> Options:
+        return Options(**self.model_dump(exclude={"log"}), log=LogOptions(**self.log.model_dump()))

@@ -1,0 +1,76 @@
+"""What a server can be told, beside what it serves: a config's section `serve`, without pydantic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Self
+
+from components.base.errors import TextgateError
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """Predictions are logged into `folder` (empty: not at all): the share `sample` of the requests, with their texts
+    where `texts` says so. A file ends after `rows` answers or `seconds`; the oldest go beyond `keep` files (0: none
+    goes)."""
+
+    folder: str = ""
+    sample: float = 1.0
+    texts: bool = False
+    rows: int = 50_000
+    seconds: float = 300.0
+    keep: int = 0
+
+
+@dataclass(frozen=True)
+class Options:
+    """`threads` of one inference, 0 takes all cores.
+
+    At most `max_batch` texts run together, for which one waits at most `max_wait_ms`; beyond `max_queue` waiting
+    requests are refused, and one that waited `timeout_ms` is given up. `max_texts`, `max_characters` (of each text)
+    and `max_body_bytes` bound one request. A stopping server gives requests `drain_s` to end.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    threads: int = 0
+    max_batch: int = 32
+    max_wait_ms: float = 2.0
+    max_queue: int = 256
+    timeout_ms: float = 10_000.0
+    max_texts: int = 256
+    max_characters: int = 20_000
+    max_body_bytes: int = 4 << 20
+    drain_s: float = 20.0
+    log: LogOptions = field(default_factory=LogOptions)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Raises TextgateError naming the key that is not known, or whose value has the wrong type."""
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise TextgateError(f"the server's options are not JSON: {error}") from None
+        found: Self = _read(cls, value, "the server's options")
+        return found
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise TextgateError(f"{where} must be a JSON object, got {value!r}")
+    known = {one.name: getattr(kind(), one.name) for one in fields(kind)}
+    if unknown := sorted(set(value) - set(known)):
+        raise TextgateError(f"{where} have no {unknown[0]!r}; known are {', '.join(known)}")
+    read = {}
+    for name, given in value.items():
+        default = known[name]
+        if is_dataclass(default):
+            read[name] = _read(type(default), given, f"{where}: those of {name}")
+            continue
+        allowed = (int, float) if isinstance(default, float) else type(default)
+        if not isinstance(given, allowed) or (isinstance(given, bool) and not isinstance(default, bool)):
+            raise TextgateError(f"{where}: {name} must be of the kind of {default!r}, got {given!r}")
+        read[name] = given
+    return kind(**read)

@@ -47,7 +47,9 @@ def roll_back(run: RunStep, log: PromotionLog, head: Entry, version: str, why: s
     """
     before = next((entry for entry in reversed(log.entries()) if entry.version == version), None)
     if before is None:
-        raise TextgateError(f"version {version} of {run.name} was never promoted: the promotion log cannot go back to it")
+        raise TextgateError(
+            f"version {version} of {run.name} was never promoted: the promotion log cannot go back to it"
+        )
     promotion = Promotion(
         version=version,
         previous_version=head.version,

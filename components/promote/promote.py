@@ -72,4 +72,3 @@ def _verdict(name: str, version: str, tags: dict[str, str]) -> tuple[str, str]:
     if verdict["outcome"] not in ("passed", "overridden"):
         raise TextgateError(f"version {version} of {name} did not pass its gate: {verdict['summary']}")
     return tagged, verdict.get("override", {}).get("reason", "")
-

@@ -129,7 +129,7 @@ class Settings(Section):
                 f"name {self.name} cannot be that of an InferenceService, as deploy.target kserve needs: it must begin"
                 " with a letter and have at most 39 characters"
             )
-        if self.serve.log.folder and not self.serve.log.folder.startswith("/tmp/"):
+        if self.serve.log.folder and not self.serve.log.folder.startswith("/tmp/"):  # noqa: S108
             raise ValueError(
                 f"serve.log.folder {self.serve.log.folder} cannot be written on a cluster (deploy.target kserve), where"
                 " the server has a read-only file system: use a folder below /tmp"

@@ -31,6 +31,7 @@ class State:
     kinds: set[str] = field(default_factory=lambda: {"inferenceservices", "servingruntimes"})
     forbidden: bool = False
     troubles: list[int] = field(default_factory=list)
+    retry_after: str = "0"
     reads_until_ready: int = 2
     failing: set[str] = field(default_factory=set)
     failing_early: bool = False
@@ -119,13 +120,13 @@ class _Handler(BaseHTTPRequestHandler):
         state.requests.append((method, path.rpartition("/")[2]))
         if state.troubles and (status := state.troubles.pop(0)) != 200:
             if status:
-                self._send(status, _status(status, "busy"), {"Retry-After": "0"})
+                self._send(status, _status(status, "busy"), {"Retry-After": state.retry_after})
             else:
                 self.close_connection = True
                 self.connection.close()
             return
         try:
-            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            if self.headers.get("Authorization", "").lower() != f"bearer {TOKEN}":
                 raise Refused(401, "Unauthorized")
             namespace, plural, name = self._place(path)
             if method == "PATCH":
@@ -228,7 +229,9 @@ class _Handler(BaseHTTPRequestHandler):
             version = _version(canary["predictor"])
             one = {"name": canary["predictor"]["name"], "trafficPercent": canary["trafficPercent"]}
             self._told(service, one, not slow and version not in self.state.failing, version)
-            one["ready"] = one.pop("conditions")[1]["status"] == "True"
+            told = one.pop("conditions")[1]
+            one["ready"] = told["status"] == "True"
+            status["conditions"].append({**told, "type": "CanaryReady"})
             status.setdefault("canaryStatuses", []).append(one)
 
     def _told(self, service: Object, status: Object, ready: bool, version: str) -> None:

@@ -121,7 +121,7 @@ def answers_late(cluster: State) -> None:
 
 
 FAULTS = [
-    (fails_its_readiness, r"not ready within 2 s: .*container of version 2 is not up"),
+    (fails_its_readiness, r"not ready within 1 s: .*container of version 2 is not up"),
     (fails_to_load, r"not ready: .*bundle.json is damaged \(exit code 1\)"),
     (answers_with_errors, r"at 10 % of the traffic, error rate 1 above max_error_rate 0.01"),
     (answers_late, r"at 10 % of the traffic, latency above max_p95_ms 100: .* \(own requests\)"),
@@ -232,7 +232,7 @@ def test_a_first_version_that_fails_has_nothing_to_go_back_to(
 ) -> None:
     cluster.failing.add("1")
     with pytest.raises(
-        TextgateError, match=r"version 1 .* not ready within 2 s.*container of version 1 is not up.*no ver"
+        TextgateError, match=r"version 1 .* not ready within 1 s.*container of version 1 is not up.*no ver"
     ):
         deploy(RUN, "1", step(mode))
     assert len(open_log(RUN).entries()) == 1

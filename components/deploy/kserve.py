@@ -37,6 +37,8 @@ def deploy_kserve(run: RunStep, log: PromotionLog, head: Entry | None, release: 
     that one has the traffic again, and the promotion log and the alias say so.
     """
     kserve = step.options.kserve
+    if "@sha256:" not in kserve.image:
+        print(f"deploy.kserve.image {kserve.image} is a tag, which can move; an image@sha256:... cannot", flush=True)
     cluster = Cluster(kserve.namespace)
     live = cluster.find(KIND, release.name)
     runtime, service = render(release, step)
@@ -47,15 +49,16 @@ def deploy_kserve(run: RunStep, log: PromotionLog, head: Entry | None, release: 
     _watch(run, release, step, live, rollout)
     cluster.apply(runtime)
     try:
-        _done(release, rollout.forward(service, live))
+        _done(release.version, rollout.forward(service, live))
     except Unhealthy as error:
         before = rollout.mode.before(live) or observed.predictor(_previous(run, log, head, step))
         _step_back(run, log, head, rollout, {**service, "spec": {"predictor": before}}, str(error))
-    except TextgateError as error:
-        raise TextgateError(
-            f"{error}\nthe rollout of version {release.version} of {run.name} stands where it was; deploying again goes"
-            " on with it"
-        ) from None
+    except (TextgateError, KeyboardInterrupt) as error:
+        stands = f"the rollout of version {release.version} of {run.name} stands where it was; deploying again goes on"
+        if isinstance(error, TextgateError):
+            raise TextgateError(f"{error}\n{stands}") from None
+        print(stands, flush=True)
+        raise
 
 
 def _is_same(live: Manifest, release: Release, rollout: Rollout) -> bool:
@@ -66,21 +69,19 @@ def _is_same(live: Manifest, release: Release, rollout: Rollout) -> bool:
 
 def _replace(cluster: Cluster, rollout: Rollout, live: Manifest | None, runtime: Manifest, service: Manifest) -> None:
     """Without steps: the first deployment, a preview, or the same version with other settings."""
-    wanted = observed.predictor(service)
-    version, same = (
-        observed.version(wanted),
-        live and observed.digest(observed.predictor(live)) == observed.digest(wanted),
-    )
-    if live and same:
+    wanted, known = observed.predictor(service), observed.predictor(live) if live else {}
+    version = observed.version(wanted)
+    if observed.digest(known) == observed.digest(wanted):
         # Another number alone would start all pods again.
-        service = with_promotion(service, observed.promotion(observed.predictor(live)))
-    elif live:
-        rollout.mark(live)
+        service = with_promotion(service, observed.promotion(known))
     earlier = cluster.find("ServingRuntime", RUNTIME)
     changed = _shape(cluster.apply(runtime)) != _shape(earlier)
-    changed = _shape(cluster.apply(service)) != _shape(live) or changed
+    applied = cluster.apply(service)
+    if live and _shape(applied) != _shape(live):
+        rollout.mark(live)
+    changed = changed or _shape(applied) != _shape(live)
     try:
-        ready = rollout.place(service)
+        ready = rollout.wait(100, applied)
     except Unhealthy as error:
         advice = (
             "KServe keeps what answered before until the new pods are ready"
@@ -91,10 +92,10 @@ def _replace(cluster: Cluster, rollout: Rollout, live: Manifest | None, runtime:
             f"version {version} in the InferenceService {rollout.name} is {error}; {advice}; mend the cause, and deploy"
             " again"
         ) from None
-    if not changed:
+    if changed:
+        _done(version, ready)
+    else:
         print(f"version {version} is deployed as {rollout.name} already; nothing was changed", flush=True)
-        return
-    print(f"version {version} answers as {rollout.name} at {observed.url(ready)}", flush=True)
 
 
 def _shape(found: Manifest | None) -> Any:
@@ -155,5 +156,5 @@ def _without_share(service: Manifest) -> Manifest:
     return {**service, "spec": {"predictor": predictor}}
 
 
-def _done(release: Release, ready: Manifest) -> None:
-    print(f"version {release.version} answers as {release.name} at {observed.url(ready)}", flush=True)
+def _done(version: str, ready: Manifest) -> None:
+    print(f"version {version} answers as {ready['metadata']['name']} at {observed.url(ready)}", flush=True)

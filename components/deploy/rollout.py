@@ -41,8 +41,7 @@ class Rollout:
 
     def place(self, service: Manifest) -> Manifest:
         """Applies the service with all of the traffic, and waits until it is Ready. Raises Unhealthy."""
-        live = self.cluster.apply(service)
-        return self.wait(100, live)
+        return self.wait(100, self.cluster.apply(service))
 
     def forward(self, service: Manifest, live: Manifest) -> Manifest:
         """Takes the service in place of `live` step by step, or goes on where that was cut off. Raises Unhealthy."""

@@ -138,4 +138,11 @@ def test_kserve_reads_back_all_of_it(mode: str, step: Step) -> None:
     command = [python, "-c", READS_BACK]
     done = subprocess.run(command, input=json.dumps(manifests), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert [json.loads(line) for line in done.stdout.splitlines()] == manifests
+    assert [filled(json.loads(line)) for line in done.stdout.splitlines()] == manifests
+
+
+def filled(value: Any) -> Any:
+    """Without the empty texts that KServe's types have by default."""
+    if isinstance(value, dict):
+        return {key: filled(one) for key, one in value.items() if one != ""}
+    return [filled(one) for one in value] if isinstance(value, list) else value

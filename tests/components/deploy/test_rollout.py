@@ -12,6 +12,7 @@ from components.base.errors import TextgateError
 from components.base.promotion_log import open_log
 from components.base.settings import RunStep
 from components.deploy.deploy import deploy, undeploy
+from components.deploy.rollout import Rollout
 from components.deploy.status import status
 from components.promote.promote import promote
 from tests.components.deploy.conftest import Step
@@ -172,7 +173,7 @@ def test_a_rollout_that_was_cut_off_goes_on(
     deploy(RUN, "1", step(mode))
     promote(RUN, "2", "1", why="better")
     with monkeypatch.context() as patch:
-        patch.setattr("components.deploy.rollout.Rollout._judge", interrupted)
+        patch.setattr(Rollout, "_judge", interrupted)
         with pytest.raises(KeyboardInterrupt):
             deploy(RUN, "2", step(mode))
     assert cluster.shares() == {"1": 90, "2": 10}
@@ -187,7 +188,7 @@ def test_a_rollout_that_was_cut_off_can_still_go_back(
     deploy(RUN, "1", step(mode))
     promote(RUN, "2", "1", why="better")
     with monkeypatch.context() as patch:
-        patch.setattr("components.deploy.rollout.Rollout._judge", interrupted)
+        patch.setattr(Rollout, "_judge", interrupted)
         with pytest.raises(KeyboardInterrupt):
             deploy(RUN, "2", step(mode))
     cluster.broken.add("2")
@@ -236,6 +237,56 @@ def test_a_first_version_that_fails_has_nothing_to_go_back_to(
     ):
         deploy(RUN, "1", step(mode))
     assert len(open_log(RUN).entries()) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_other_settings_that_fail_are_told_and_no_rollback(
+    mode: str, two: tuple[str, str], cluster: State, step: Step
+) -> None:
+    deploy(RUN, "1", step(mode))
+    cluster.failing.add("1")
+    with pytest.raises(TextgateError, match="version 1 .* is not ready within 1 s.*KServe keeps what answered before"):
+        deploy(RUN, "1", step(mode, service_account="unknown"))
+    assert len(open_log(RUN).entries()) == 1
+
+
+def test_a_new_revision_is_waited_for(two: tuple[str, str], cluster: State, step: Step) -> None:
+    """While the old one is still Ready, as the status says."""
+    deploy(RUN, "1", step())
+    cluster.reads_until_ready = 8
+    deploy(RUN, "1", step(max_replicas=7))
+    assert cluster.revisions[-1]["reads"] >= 8 and len(cluster.revisions) == 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_api_server_that_goes_away_leaves_the_rollout_where_it_was(
+    mode: str, two: tuple[str, str], cluster: State, step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(RUN, "1", step(mode))
+    promote(RUN, "2", "1", why="better")
+    judge = Rollout._judge
+
+    def goes_away(self: Rollout, *arguments: Any) -> Any:
+        cluster.troubles = [0] * 50
+        return judge(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Rollout, "_judge", goes_away)
+        with pytest.raises(TextgateError, match=r"does not answer .*\n.*stands where it was; deploying again goes on"):
+            deploy(RUN, "2", step(mode))
+    cluster.troubles.clear()
+    assert cluster.shares() == {"1": 90, "2": 10} and len(open_log(RUN).entries()) == 2
+    deploy(RUN, "2", step(mode))
+    assert cluster.shares() == {"2": 100}
+
+
+def test_an_image_that_can_move_is_told(
+    two: tuple[str, str], cluster: State, step: Step, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy(RUN, "1", step())
+    assert "can move" not in capsys.readouterr().out
+    deploy(RUN, "1", step(image="textgate/serve:latest"))
+    assert "textgate/serve:latest is a tag, which can move" in capsys.readouterr().out
 
 
 def test_without_canaries_in_the_status_standard_mode_says_which_kserve_it_needs(
@@ -348,7 +399,7 @@ def test_status_says_who_has_the_traffic(
     promote(RUN, "2", "1", why="better")
     assert "`textgate deploy tiny` deploys version 2" in status(RUN, settings)[-1][1]
     with monkeypatch.context() as patch:
-        patch.setattr("components.deploy.rollout.Rollout._judge", interrupted)
+        patch.setattr(Rollout, "_judge", interrupted)
         with pytest.raises(KeyboardInterrupt):
             deploy(RUN, "2", settings)
     shown = " ".join(how for _, how in status(RUN, settings))

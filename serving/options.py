@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Self
 
 from components.base.errors import TextgateError
@@ -30,7 +30,8 @@ class Options:
 
     At most `max_batch` texts run together, for which one waits at most `max_wait_ms`; beyond `max_queue` waiting
     requests are refused, and one that waited `timeout_ms` is given up. `max_texts`, `max_characters` (of each text)
-    and `max_body_bytes` bound one request. A stopping server gives requests `drain_s` to end.
+    and `max_body_bytes` bound one request. A server that is told to stop is not ready at once, closes its port
+    `linger_s` later, and gives requests `drain_s` to end.
     """
 
     host: str = "127.0.0.1"
@@ -43,8 +44,13 @@ class Options:
     max_texts: int = 256
     max_characters: int = 20_000
     max_body_bytes: int = 4 << 20
+    linger_s: float = 0.0
     drain_s: float = 20.0
     log: LogOptions = field(default_factory=LogOptions)
+
+    def but(self, **named: Any) -> Self:
+        """With those that are not None in place of its own."""
+        return replace(self, **{name: value for name, value in named.items() if value is not None})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -86,6 +86,7 @@ class ServeSettings(Section):
     max_texts: Annotated[int, Field(ge=1)] = 256
     max_characters: Annotated[int, Field(ge=1)] = 20_000
     max_body_bytes: Annotated[int, Field(ge=1)] = 4 << 20
+    linger_s: Annotated[float, Field(ge=0)] = 0.0
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     log: PredictionLogSettings = PredictionLogSettings()
 

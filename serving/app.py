@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import re
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -24,7 +23,8 @@ from serving.errors import RequestError
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.models import ServedModel, Slot
 from serving.options import Options
-from serving.protocol import InferRequest, dump, infer_response, model_metadata, parse_infer
+from serving.processor import count_cores
+from serving.protocol import InferRequest, dump, infer_response, model_metadata, new_id, parse_infer
 from serving.v1 import parse_predict, predict_response
 
 REQUEST_ID = "x-request-id"
@@ -38,7 +38,8 @@ Rendered = tuple[bytes, int | None]
 class Endpoints:
     def __init__(self, slot: Slot, options: Options, metrics: Metrics) -> None:
         self._slot, self._options, self._metrics = slot, options, metrics
-        self._batcher = Batcher(options.max_batch, options.max_wait_ms / 1000, options.max_queue, metrics)
+        workers = options.workers or max(1, count_cores() // (options.threads or count_cores()))
+        self._batcher = Batcher(workers, options.max_batch, options.max_wait_ms / 1000, options.max_queue, metrics)
 
     def close(self) -> None:
         self._batcher.close()
@@ -68,7 +69,7 @@ class Endpoints:
     async def infer(self, request: Request) -> Response:
         def parse(model: ServedModel, body: bytes, known_id: str) -> InferRequest:
             predictor, size = model.predictor, read_header_size(request.headers.get(HEADER), len(body))
-            return parse_infer(body, predictor.task, len(predictor.labels), self._options, size, known_id)
+            return parse_infer(body, predictor.task, len(predictor.labels), self._options, known_id, size)
 
         return await self._answer(request, parse, infer_response)
 
@@ -90,7 +91,7 @@ class Endpoints:
     ) -> Response:
         started = time.perf_counter()
         given = request.headers.get(REQUEST_ID, "")
-        identity = given if ID.fullmatch(given) else uuid.uuid4().hex
+        identity = given if ID.fullmatch(given) else new_id()
         model = self._slot.current
         status = 500
         try:

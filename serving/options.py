@@ -26,17 +26,18 @@ class LogOptions:
 
 @dataclass(frozen=True)
 class Options:
-    """`threads` of one inference, 0 takes all cores.
+    """`workers` run the model at once, each run on `threads` cores (0: all); 0 workers are as many as the cores hold.
 
-    At most `max_batch` texts run together, for which one waits at most `max_wait_ms`; beyond `max_queue` waiting
-    requests are refused, and one that waited `timeout_ms` is given up. `max_texts`, `max_characters` (of each text)
+    At most `max_batch` texts run together, for which one waits at most `max_wait_ms`; where `max_queue` texts wait,
+    requests are refused, and one that took `timeout_ms` is given up. `max_texts`, `max_characters` (of each text)
     and `max_body_bytes` bound one request. A server that is told to stop is not ready at once, closes its port
     `linger_s` later, and gives requests `drain_s` to end.
     """
 
     host: str = "127.0.0.1"
     port: int = 8080
-    threads: int = 0
+    threads: int = 1
+    workers: int = 0
     max_batch: int = 32
     max_wait_ms: float = 2.0
     max_queue: int = 256

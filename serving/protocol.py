@@ -5,7 +5,7 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 
 from __future__ import annotations
 
-import uuid
+import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class InferRequest:
 
 
 def parse_infer(
-    body: bytes, task: Task, labels: int, options: Options, header_size: int | None = None, known_id: str = ""
+    body: bytes, task: Task, labels: int, options: Options, known_id: str, header_size: int | None = None
 ) -> InferRequest:
     """`header_size` is that of the JSON where raw tensors follow it; `known_id` stands in for a missing id.
 
@@ -51,13 +51,18 @@ def parse_infer(
     outputs = _outputs(value.get("outputs"), task)
     raw = {name for name, asked in outputs.items() if asked.get("binary_data", parameters.get("binary_data_output"))}
     return InferRequest(
-        id=identity or known_id or uuid.uuid4().hex,
+        id=identity or known_id,
         columns=_columns(inputs, task.inputs, options),
         top_k=read_top_k(parameters, task, labels),
         outputs=tuple(outputs),
         timeout_s=_timeout_s(parameters),
         binary=frozenset(raw),
     )
+
+
+def new_id() -> str:
+    """For a request that has none."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def load_object(body: bytes, key: str) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def _serve(slot: Slot, options: Options, follower: Follower | None, port_file: P
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=math.ceil(options.drain_s),
     )
     server = _Server(config, slot, options.linger_s)

@@ -5,7 +5,6 @@ https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protoc
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from serving.tasks.task import Task
 LEFT_OUT = ("probabilities",)
 
 
-def parse_predict(body: bytes, task: Task, labels: int, options: Options, known_id: str = "") -> InferRequest:
+def parse_predict(body: bytes, task: Task, labels: int, options: Options, known_id: str) -> InferRequest:
     """An instance is a text, or an object with the task's inputs. Raises RequestError."""
     value = load_object(body, '"instances"')
     instances = value.get("instances")
@@ -38,7 +37,7 @@ def parse_predict(body: bytes, task: Task, labels: int, options: Options, known_
         check_texts(data, name, options)
     outputs = tuple(output.name for output in task.outputs if output.name not in LEFT_OUT)
     found = check_columns(columns, task.inputs)
-    return InferRequest(known_id or uuid.uuid4().hex, found, read_top_k(parameters, task, labels), outputs)
+    return InferRequest(known_id, found, read_top_k(parameters, task, labels), outputs)
 
 
 def _row(instance: Any, place: int, names: tuple[str, ...]) -> dict[str, Any]:

@@ -52,5 +52,8 @@ class TextPair(SingleLabel):
     def read(self, columns: Sequence[Sequence[str]]) -> list[Any]:
         return list(zip(*columns, strict=True))
 
+    def length(self, row: Any) -> int:
+        return sum(map(super().length, row))
+
     def encode(self, encoder: Encoder, rows: Sequence[Any]) -> Encoded:
         return encoder.pairs([first for first, _ in rows], [second for _, second in rows])

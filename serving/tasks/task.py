@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from components.base.encoding import Encoded, Encoder
 
+CHARACTERS_A_TOKEN = 4
+
 Logits = NDArray[np.float32]
 Probabilities = NDArray[np.float32]
 Decisions = NDArray[Any]
@@ -66,6 +68,10 @@ class Task(ABC):
     def size(self, row: Any) -> int:
         """The rows that it has in the model's logits."""
         return len(row) if self.per_word else 1
+
+    def length(self, row: Any) -> int:
+        """About as many tokens as it has, without encoding it."""
+        return len(row) // CHARACTERS_A_TOKEN + 1
 
     def encode(self, encoder: Encoder, rows: Sequence[Any]) -> Encoded:
         return encoder.texts(rows)

@@ -42,7 +42,7 @@ class Recorder:
 
 @contextmanager
 def batcher(max_batch: int = 4, max_wait_s: float = 0.0, max_queue: int = 100) -> Iterator[Batcher]:
-    made = Batcher(max_batch, max_wait_s, max_queue, Metrics(slot_of(Recorder())))
+    made = Batcher(1, max_batch, max_wait_s, max_queue, Metrics(slot_of(Recorder())))
     try:
         yield made
     finally:

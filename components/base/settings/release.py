@@ -78,7 +78,8 @@ class ServeSettings(Section):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    threads: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0)] = 1
+    workers: Annotated[int, Field(ge=0)] = 0
     max_batch: Annotated[int, Field(ge=1)] = 32
     max_wait_ms: Annotated[float, Field(ge=0)] = 2.0
     max_queue: Annotated[int, Field(ge=1)] = 256

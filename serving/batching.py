@@ -196,8 +196,8 @@ class Batcher:
 
 
 def choose(waiting: Sequence[_Row], most: int) -> list[_Row]:
-    """Of those that wait for the same model as the first one, cut by length into the cheapest batches of at most `most`,
-    the batch with the first one."""
+    """Of those that wait for the same model as the first one, cut by length into the cheapest batches of `most` or
+    fewer, the batch with the first one."""
     first = waiting[0]
     alike = [row for row in waiting if row.request.predictor is first.request.predictor]
     alike.sort(key=attrgetter("length"))

@@ -158,16 +158,17 @@ def cut(lengths: Sequence[int], most: int) -> list[int]:
     """Where ascending lengths are cut into batches of at most `most`, which are padded to their longest, so that they
     cost least: the end of each.
 
-    A batch costs RUN_TOKENS and its tokens. The best cut of each prefix is found by trying every start of its last batch.
+    A batch costs RUN_TOKENS and its tokens. The best cut of each prefix is found by trying every start of its last
+    batch; of those that cost the same the latest, so that what does not fill a batch comes last.
     """
     if len(lengths) < 2:
         return [len(lengths)] * len(lengths)
     costs, starts = [0.0], [0]
     for end in range(1, len(lengths) + 1):
         longest = lengths[end - 1]
-        cost, start = min((costs[start] + longest * (end - start), start) for start in range(max(0, end - most), end))
+        cost, start = min((costs[start] + longest * (end - start), -start) for start in range(max(0, end - most), end))
         costs.append(cost + RUN_TOKENS)
-        starts.append(start)
+        starts.append(-start)
     ends = [len(lengths)]
     while starts[ends[-1]]:
         ends.append(starts[ends[-1]])

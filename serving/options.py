@@ -9,6 +9,9 @@ from typing import Any, Self
 
 from components.base.errors import TextgateError
 
+# The other numbers are at least 0.
+LEAST = dict.fromkeys(("max_batch", "max_queue", "timeout_ms", "max_texts", "max_characters", "max_body_bytes"), 1)
+
 
 @dataclass(frozen=True)
 class LogOptions:
@@ -79,5 +82,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         allowed = (int, float) if isinstance(default, float) else type(default)
         if not isinstance(given, allowed) or (isinstance(given, bool) and not isinstance(default, bool)):
             raise TextgateError(f"{where}: {name} must be of the kind of {default!r}, got {given!r}")
+        if not isinstance(given, str | bool) and given < (least := LEAST.get(name, 0)):
+            raise TextgateError(f"{where}: {name} must be at least {least:g}, got {given}")
         read[name] = given
     return kind(**read)

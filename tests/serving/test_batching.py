@@ -69,7 +69,7 @@ def test_requests_that_wait_together_run_together_and_each_gets_its_own() -> Non
             while_held(recorder, made, lambda: [made.probabilities(recorder, rows, PATIENCE_S) for rows in texts])
         )
     assert [one.ravel().tolist() for one in found] == [[1], [2, 3], [4], [5]]
-    assert recorder.batches == [["first"], ["a", "bb", "ccc", "dddd"], ["eeeee"]]
+    assert recorder.batches == [["first"], ["a", "bb", "ccc"], ["dddd", "eeeee"]]
 
 
 def test_a_request_of_many_texts_does_not_keep_a_single_one_waiting_to_its_end() -> None:
@@ -178,3 +178,31 @@ def test_closing_answers_those_who_wait_and_refuses_who_comes_then() -> None:
 
         found, status = asyncio.run(ask())
     assert (found.tolist(), status) == ([[1]], 503)
+
+
+def test_the_one_that_waited_longest_runs_next_with_those_that_are_about_as_long() -> None:
+    recorder = Recorder()
+    short, long = ["s" * 20, "t" * 24, "u" * 28], ["l" * 300, "m" * 310]
+    with batcher(max_batch=4) as made:
+        texts = [[long[0]], [short[0]], [short[1]], [long[1]], [short[2]]]
+        found = asyncio.run(
+            while_held(recorder, made, lambda: [made.probabilities(recorder, rows, PATIENCE_S) for rows in texts])
+        )
+    assert [one.ravel().tolist() for one in found] == [[300], [20], [24], [310], [28]]
+    assert recorder.batches == [["first"], long, short]
+
+
+def test_workers_run_at_once() -> None:
+    recorder = Recorder()
+    made = Batcher(2, 1, 0.0, 100, Metrics(slot_of(recorder)))
+
+    async def ask() -> Any:
+        recorder.hold()
+        asked = [asyncio.ensure_future(made.probabilities(recorder, [text], PATIENCE_S)) for text in "ab"]
+        while len(recorder.batches) < 2:
+            await asyncio.sleep(0.01)
+        recorder.go.set()
+        return await asyncio.gather(*asked)
+
+    assert [one.tolist() for one in asyncio.run(asyncio.wait_for(ask(), PATIENCE_S))] == [[[1]], [[1]]]
+    made.close()

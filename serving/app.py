@@ -1,11 +1,13 @@
-"""The HTTP face of one served model: health, metadata and inference by the Open Inference Protocol v2."""
+"""The HTTP face of one served model: health, metadata and inference by the Open Inference Protocol v2, the older v1,
+and metrics."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -15,31 +17,41 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from serving.batching import Batcher
+from serving.binary import HEADER, read_header_size
+from serving.errors import RequestError
+from serving.metrics import CONTENT_TYPE, Metrics
 from serving.models import ServedModel, Slot
-from serving.protocol import Limits, RequestError, dump, infer_response, model_metadata, parse_infer
+from serving.options import Options
+from serving.processor import count_cores
+from serving.protocol import InferRequest, dump, infer_response, model_metadata, new_id, parse_infer
+from serving.v1 import parse_predict, predict_response
 
-# Two, so that one long batch does not hold up every short request behind it.
-INFERENCE_THREADS = 2
-BINARY_HEADER = "inference-header-content-length"
+REQUEST_ID = "x-request-id"
+# Of an id that comes in a header, since it goes back in one.
+ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+# The answer's body, and the bytes of its JSON where raw tensors follow.
+Rendered = tuple[bytes, int | None]
 
 
 class Endpoints:
-    def __init__(self, slot: Slot, limits: Limits) -> None:
-        self._slot = slot
-        self._limits = limits
-        self._threads = ThreadPoolExecutor(INFERENCE_THREADS, "inference")
+    def __init__(self, slot: Slot, options: Options, metrics: Metrics) -> None:
+        self._slot, self._options, self._metrics = slot, options, metrics
+        workers = options.workers or max(1, count_cores() // (options.threads or count_cores()))
+        self._batcher = Batcher(workers, options.max_batch, options.max_wait_ms / 1000, options.max_queue, metrics)
 
     def close(self) -> None:
-        self._threads.shutdown(wait=True)
+        self._batcher.close()
 
     async def server(self, _: Request) -> Response:
-        return _json({"name": "textgate", "version": _own_version(), "extensions": []})
+        return _json({"name": "textgate", "version": _own_version(), "extensions": ["binary_tensor_data"]})
 
     async def live(self, _: Request) -> Response:
         return _json({"live": True})
 
     async def ready(self, _: Request) -> Response:
-        return _json({"ready": True})
+        return _json({"ready": not self._slot.stopping}, 503 if self._slot.stopping else 200)
 
     async def models(self, _: Request) -> Response:
         return _json({"models": [self._slot.current.name]})
@@ -48,20 +60,73 @@ class Endpoints:
         return Response(model_metadata(self._asked(request), self._slot.refused), media_type="application/json")
 
     async def model_ready(self, request: Request) -> Response:
-        return _json({"name": self._asked(request).name, "ready": True})
+        name = self._asked(request).name
+        return _json({"name": name, "ready": not self._slot.stopping}, 503 if self._slot.stopping else 200)
+
+    async def metrics(self, _: Request) -> Response:
+        return Response(self._metrics.text(), headers={"content-type": CONTENT_TYPE})
 
     async def infer(self, request: Request) -> Response:
-        model = self._asked(request)
-        if BINARY_HEADER in request.headers:
-            raise RequestError(400, "the binary tensor extension is not spoken here; send the data as JSON")
-        body = await _body(request, self._limits.body)
-        loop = asyncio.get_running_loop()
-        return Response(
-            await loop.run_in_executor(self._threads, _answer, model, body, self._limits), media_type="application/json"
-        )
+        def parse(model: ServedModel, body: bytes, known_id: str) -> InferRequest:
+            predictor, size = model.predictor, read_header_size(request.headers.get(HEADER), len(body))
+            return parse_infer(body, predictor.task, len(predictor.labels), self._options, known_id, size)
 
-    def _asked(self, request: Request) -> ServedModel:
+        return await self._answer(request, parse, infer_response)
+
+    async def predict(self, request: Request) -> Response:
+        def parse(model: ServedModel, body: bytes, known_id: str) -> InferRequest:
+            predictor = model.predictor
+            return parse_predict(body, predictor.task, len(predictor.labels), self._options, known_id)
+
+        def render(asked: InferRequest, model: ServedModel, answers: dict[str, Any]) -> Rendered:
+            return predict_response(asked, model, answers), None
+
+        return await self._answer(request, parse, render)
+
+    async def _answer(
+        self,
+        request: Request,
+        parse: Callable[[ServedModel, bytes, str], InferRequest],
+        render: Callable[[InferRequest, ServedModel, dict[str, Any]], Rendered],
+    ) -> Response:
+        started = time.perf_counter()
+        given = request.headers.get(REQUEST_ID, "")
+        identity = given if ID.fullmatch(given) else new_id()
         model = self._slot.current
+        status = 500
+        try:
+            model = self._asked(request, model)
+            body = await _body(request, self._options.max_body_bytes)
+            asked = parse(model, body, identity)
+            if ID.fullmatch(asked.id):
+                identity = asked.id
+            content, json_size = await self._decide(asked, model, render)
+            status = 200
+        except RequestError as error:
+            status = error.status
+            response = refusal(error)
+        else:
+            response = Response(
+                content, media_type="application/json" if json_size is None else "application/octet-stream"
+            )
+            if json_size is not None:
+                response.headers[HEADER] = str(json_size)
+        finally:
+            self._metrics.request(status, time.perf_counter() - started)
+        response.headers[REQUEST_ID] = identity
+        response.headers["x-model-version"] = _in_header(model.version)
+        return response
+
+    async def _decide(self, asked: InferRequest, model: ServedModel, render: Callable[..., Rendered]) -> Rendered:
+        predictor, timeout_s = model.predictor, self._options.timeout_ms / 1000
+        rows = predictor.task.read(asked.columns)
+        probabilities = await self._batcher.probabilities(predictor, rows, min(asked.timeout_s or timeout_s, timeout_s))
+        answers = predictor.task.answers(asked.columns, probabilities, predictor.decider, asked.top_k)
+        self._metrics.answered(model, probabilities, answers)
+        return render(asked, model, answers)
+
+    def _asked(self, request: Request, model: ServedModel | None = None) -> ServedModel:
+        model = model or self._slot.current
         name, number = request.path_params["name"], request.path_params.get("version", model.version)
         if name != model.name:
             raise RequestError(404, f"there is no model {name}; this server serves {model.name}")
@@ -70,9 +135,10 @@ class Endpoints:
         return model
 
 
-def create_app(slot: Slot, limits: Limits, follow: Callable[[], Awaitable[None]] | None = None) -> Starlette:
+def create_app(slot: Slot, options: Options, follow: Callable[[], Awaitable[None]] | None = None) -> Starlette:
     """`follow` runs beside the requests until the server stops."""
-    endpoints = Endpoints(slot, limits)
+    metrics = Metrics(slot)
+    endpoints = Endpoints(slot, options, metrics)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -80,36 +146,42 @@ def create_app(slot: Slot, limits: Limits, follow: Callable[[], Awaitable[None]]
         yield
         if beside:
             beside.cancel()
-        endpoints.close()
+        await asyncio.to_thread(endpoints.close)
 
-    routes = [
-        Route("/v2", endpoints.server),
-        Route("/v2/health/live", endpoints.live),
-        Route("/v2/health/ready", endpoints.ready),
-        Route("/v2/models", endpoints.models),
-    ]
-    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        routes += [
-            Route(path, endpoints.model),
-            Route(f"{path}/ready", endpoints.model_ready),
-            Route(f"{path}/infer", endpoints.infer, methods=["POST"]),
-        ]
     handlers: dict[Any, Any] = {
         RequestError: _refused,
         HTTPException: _not_routed,
         ClientDisconnect: _gone,
         Exception: _fault,
     }
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    return Starlette(routes=_routes(endpoints), lifespan=lifespan, exception_handlers=handlers)
 
 
-def _answer(model: ServedModel, body: bytes, limits: Limits) -> bytes:
-    predictor = model.predictor
-    request = parse_infer(body, predictor.task, len(predictor.labels), limits)
-    return infer_response(request, model, predictor.probabilities(predictor.task.read(request.columns)))
+def _routes(endpoints: Endpoints) -> list[Route]:
+    """Those of most requests first."""
+    routes = []
+    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        routes += [
+            Route(f"{path}/infer", endpoints.infer, methods=["POST"]),
+            Route(path, endpoints.model),
+            Route(f"{path}/ready", endpoints.model_ready),
+        ]
+    return [
+        *routes,
+        Route("/v1/models/{name}:predict", endpoints.predict, methods=["POST"]),
+        Route("/v2/health/live", endpoints.live),
+        Route("/v2/health/ready", endpoints.ready),
+        Route("/metrics", endpoints.metrics),
+        Route("/v2", endpoints.server),
+        Route("/v2/models", endpoints.models),
+        Route("/v1/models", endpoints.models),
+        Route("/v1/models/{name}", endpoints.model_ready),
+    ]
 
 
 async def _body(request: Request, most: int) -> bytes:
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise RequestError(415, "the body must come as it is, without a content-encoding")
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
@@ -117,6 +189,10 @@ async def _body(request: Request, most: int) -> bytes:
             raise RequestError(413, f"the body is longer than {most} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _in_header(text: str) -> str:
+    return "".join(character if " " < character < "\x7f" else "?" for character in text)
 
 
 def _own_version() -> str:
@@ -130,8 +206,15 @@ def _json(value: Any, status: int = 200) -> Response:
     return Response(dump(value), status, media_type="application/json")
 
 
+def refusal(error: RequestError) -> Response:
+    response = _json({"error": str(error)}, error.status)
+    if error.retry_after_s:
+        response.headers["retry-after"] = str(error.retry_after_s)
+    return response
+
+
 async def _refused(_: Request, error: RequestError) -> Response:
-    return _json({"error": str(error)}, error.status)
+    return refusal(error)
 
 
 async def _not_routed(request: Request, error: HTTPException) -> Response:

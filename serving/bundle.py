@@ -76,7 +76,7 @@ class Manifest:
     @property
     def decider(self) -> Decider:
         """How logits become answers."""
-        return Decider(self.labels, self.temperature, self.thresholds)
+        return Decider(self.labels, self.temperature, self.thresholds, self.abstain_below)
 
     @property
     def cut(self) -> Truncation:

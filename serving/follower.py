@@ -54,13 +54,13 @@ class Follower:
         if pin.name != old.name:
             raise TextgateError(f"{self._path} names the model {pin.name}; this server serves {old.name}")
         if pin != self._pinned:
-            self._slot.current = load_pinned(pin, self._threads)
+            self._slot.take(load_pinned(pin, self._threads))
             self._pinned = pin
             log.info("now serving %s version %s in place of version %s", pin.name, pin.version, old.version)
         self._slot.refused = None
 
     def _refuse(self, version: str, error: str) -> None:
-        self._slot.refused = Refusal(version, error)
+        self._slot.refuse(Refusal(version, error))
         log.error("still serving version %s; the pin could not be followed: %s", self._slot.current.version, error)
 
 

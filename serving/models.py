@@ -26,11 +26,24 @@ class Refusal:
 
 
 class Slot:
-    """Requests take `current` once and keep it to their end, so that an answer comes from one version alone."""
+    """Requests take `current` once and keep it to their end, so that an answer comes from one version alone.
+
+    `refused` is the version that failed to follow last, until one follows; `stopping` says that the server is ending.
+    """
 
     def __init__(self, model: ServedModel) -> None:
         self.current = model
         self.refused: Refusal | None = None
+        self.swaps = {"taken": 0, "refused": 0}
+        self.stopping = False
+
+    def take(self, model: ServedModel) -> None:
+        self.current = model
+        self.swaps["taken"] += 1
+
+    def refuse(self, refusal: Refusal) -> None:
+        self.refused = refusal
+        self.swaps["refused"] += 1
 
 
 def load_folder(folder: Path, name: str = "", version: str = "", threads: int = 0) -> ServedModel:

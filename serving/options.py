@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Self
 
 from components.base.errors import TextgateError
+
+# The other numbers are at least 0.
+LEAST = dict.fromkeys(("max_batch", "max_queue", "timeout_ms", "max_texts", "max_characters", "max_body_bytes"), 1)
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,18 @@ class LogOptions:
 
 @dataclass(frozen=True)
 class Options:
-    """`threads` of one inference, 0 takes all cores.
+    """`workers` run the model at once, each run on `threads` cores (0: all); 0 workers are as many as the cores hold.
 
-    At most `max_batch` texts run together, for which one waits at most `max_wait_ms`; beyond `max_queue` waiting
-    requests are refused, and one that waited `timeout_ms` is given up. `max_texts`, `max_characters` (of each text)
-    and `max_body_bytes` bound one request. A stopping server gives requests `drain_s` to end.
+    At most `max_batch` texts run together, for which one waits at most `max_wait_ms`; where `max_queue` texts wait,
+    requests are refused, and one that took `timeout_ms` is given up. `max_texts`, `max_characters` (of each text)
+    and `max_body_bytes` bound one request. A server that is told to stop is not ready at once, closes its port
+    `linger_s` later, and gives requests `drain_s` to end.
     """
 
     host: str = "127.0.0.1"
     port: int = 8080
-    threads: int = 0
+    threads: int = 1
+    workers: int = 0
     max_batch: int = 32
     max_wait_ms: float = 2.0
     max_queue: int = 256
@@ -43,8 +48,13 @@ class Options:
     max_texts: int = 256
     max_characters: int = 20_000
     max_body_bytes: int = 4 << 20
+    linger_s: float = 0.0
     drain_s: float = 20.0
     log: LogOptions = field(default_factory=LogOptions)
+
+    def but(self, **named: Any) -> Self:
+        """With those that are not None in place of its own."""
+        return replace(self, **{name: value for name, value in named.items() if value is not None})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -72,5 +82,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         allowed = (int, float) if isinstance(default, float) else type(default)
         if not isinstance(given, allowed) or (isinstance(given, bool) and not isinstance(default, bool)):
             raise TextgateError(f"{where}: {name} must be of the kind of {default!r}, got {given!r}")
+        if not isinstance(given, str | bool) and given < (least := LEAST.get(name, 0)):
+            raise TextgateError(f"{where}: {name} must be at least {least:g}, got {given}")
         read[name] = given
     return kind(**read)

@@ -22,6 +22,8 @@ from serving.tasks.task import Decider, Decisions, Logits, Probabilities, Task
 SINGLE_LABEL = TASKS["single-label"]
 WARM_UP = "a first text, which also warms the session"
 ONE = array("B", [1])
+# What a run costs beside its tokens, in tokens: measured with the default base model in int8.
+RUN_TOKENS = 32
 Tensor = NDArray[np.int64]
 
 
@@ -63,31 +65,27 @@ class Scorer:
     ) -> Logits:
         """float32 [rows, labels], or [words of all rows, labels], in the order of `rows`: see Task.
 
-        Those of a text's windows are pooled. Rows (windows) of like length share a batch, padded to the longest in it.
+        Those of a text's windows are pooled. Rows (windows) share a batch as `batches` has them, padded to the longest.
         `progress` gets the number of rows whose last window was in a batch, once it is scored.
         """
         encoded = self.task.encode(self._encoder, rows)
         texts, sizes = encoded.texts, encoded.sizes
-        order = list(range(len(sizes)))
-        if len(order) > batch_size:
-            order.sort(key=sizes.__getitem__)
-        places = len(order) if encoded.tags is None else sum(map(len, rows))
+        places = len(sizes) if encoded.tags is None else sum(map(len, rows))
         logits = np.empty((places, self.outputs), np.float32)
         if encoded.tags is not None:
             logits.fill(np.nan)
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
+        for batch in batches(sizes, batch_size):
             answer = self._run(encoded, batch)
             if encoded.tags is not None:
                 word = _padded([encoded.tags[row] for row in batch], UNTAGGED)
                 logits[word[word != UNTAGGED]] = answer[word != UNTAGGED]
-            elif len(batch) == len(order):
+            elif len(sizes) == 1:
                 logits = answer
             else:
                 logits[batch] = answer
             if progress is not None:
                 progress(sum(row + 1 == len(texts) or texts[row + 1] != texts[row] for row in batch))
-        return logits if len(order) == len(rows) else pool(logits, np.array(texts), np.array(sizes))
+        return logits if len(sizes) == len(rows) else pool(logits, np.array(texts), np.array(sizes))
 
     def _run(self, encoded: Encoded, batch: list[int]) -> Logits:
         """A row without any token is one padding token, since a model takes no empty text."""
@@ -145,6 +143,36 @@ class Predictor(Classifier):
         on_gpu = self.manifest.precision == "float16"
         scorer = Scorer(folder / MODEL, folder / TOKENIZER, self.manifest.cut, threads, task, on_gpu)
         super().__init__(scorer, self.manifest.decider)
+
+
+def batches(sizes: Sequence[int], most: int) -> Iterator[list[int]]:
+    """The places in `sizes` by batches of at most `most` of like length."""
+    order = sorted(range(len(sizes)), key=sizes.__getitem__)
+    start = 0
+    for end in cut([sizes[place] for place in order], most):
+        yield order[start:end]
+        start = end
+
+
+def cut(lengths: Sequence[int], most: int) -> list[int]:
+    """Where ascending lengths are cut into batches of at most `most`, which are padded to their longest, so that they
+    cost least: the end of each.
+
+    A batch costs RUN_TOKENS and its tokens. The best cut of each prefix is found by trying every start of its last
+    batch; of those that cost the same the latest, so that what does not fill a batch comes last.
+    """
+    if len(lengths) < 2:
+        return [len(lengths)] * len(lengths)
+    costs, starts = [0.0], [0]
+    for end in range(1, len(lengths) + 1):
+        longest = lengths[end - 1]
+        cost, start = min((costs[start] + longest * (end - start), -start) for start in range(max(0, end - most), end))
+        costs.append(cost + RUN_TOKENS)
+        starts.append(-start)
+    ends = [len(lengths)]
+    while starts[ends[-1]]:
+        ends.append(starts[ends[-1]])
+    return ends[::-1]
 
 
 def _padded(rows: list[array[int]], fill: int) -> Tensor:

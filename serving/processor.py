@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from pathlib import Path
@@ -26,9 +27,18 @@ def processor() -> dict[str, Any]:
         cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         cpuinfo = ""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     machine = platform.machine()
-    return {"machine": machine, "cores": cores or 1, **described(cpuinfo, machine)}
+    return {"machine": machine, "cores": count_cores(), **described(cpuinfo, machine)}
+
+
+def count_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Those that this process may use; a container's CPU limit counts, rounded up."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        most, _, period = quota.read_text(encoding="ascii").partition(" ")
+        return max(1, min(there, math.ceil(int(most) / int(period))))
+    except (OSError, ValueError, ZeroDivisionError):  # no cgroup v2, or "max"
+        return there
 
 
 def described(cpuinfo: str, machine: str) -> dict[str, Any]:

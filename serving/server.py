@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
+import math
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -17,54 +21,68 @@ from components.base.files import write_text
 from serving.app import create_app
 from serving.follower import Follower
 from serving.models import Slot, load_folder, load_pinned
+from serving.options import Options
 from serving.pins import read_pin
-from serving.protocol import Limits
-
-DRAIN_S = 20
 
 log = logging.getLogger("textgate.serving")
 
 
 def serve_bundle(
-    folder: Path,
-    *,
-    name: str = "",
-    version: str = "",
-    host: str = "127.0.0.1",
-    port: int = 8080,
-    port_file: Path | None = None,
-    threads: int = 0,
+    folder: Path, options: Options, *, name: str = "", version: str = "", port_file: Path | None = None
 ) -> None:
     """Serves one bundle folder until SIGTERM or SIGINT; port 0 takes a free one. `port_file` gets the port.
 
     Raises TextgateError when the bundle is not whole or the port cannot be had.
     """
-    _serve(Slot(load_folder(folder, name, version, threads)), None, host, port, port_file)
+    _serve(Slot(load_folder(folder, name, version, options.threads)), options, None, port_file)
 
 
-def serve_pinned(
-    pin_file: Path, *, host: str = "127.0.0.1", port: int = 8080, port_file: Path | None = None, threads: int = 0
-) -> None:
+def serve_pinned(pin_file: Path, options: Options, *, port_file: Path | None = None) -> None:
     """Serves what the pin names, and each version it names later, until SIGTERM or SIGINT. See serve_bundle."""
     pin = read_pin(pin_file)
-    slot = Slot(load_pinned(pin, threads))
-    _serve(slot, Follower(slot, pin_file, pin, threads), host, port, port_file)
+    slot = Slot(load_pinned(pin, options.threads))
+    _serve(slot, options, Follower(slot, pin_file, pin, options.threads), port_file)
 
 
-def _serve(slot: Slot, follower: Follower | None, host: str, port: int, port_file: Path | None) -> None:
-    app = create_app(slot, Limits(), follower.run if follower else None)
+class _Server(uvicorn.Server):
+    """Told to stop, it says that it is not ready, and goes on for `linger_s`, so that who sends requests here learns of
+    it before the port is closed; told once more, it stops at once."""
+
+    def __init__(self, config: uvicorn.Config, slot: Slot, linger_s: float) -> None:
+        super().__init__(config)
+        self._slot, self._linger_s = slot, linger_s
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._linger_s and not self._slot.stopping:
+            threading.Timer(self._linger_s, super().handle_exit, (sig, frame)).start()
+        else:
+            super().handle_exit(sig, frame)
+        self._slot.stopping = True
+
+
+def _serve(slot: Slot, options: Options, follower: Follower | None, port_file: Path | None) -> None:
+    app = create_app(slot, options, follower.run if follower else None)
     config = uvicorn.Config(
-        app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=DRAIN_S
+        app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=math.ceil(options.drain_s),
     )
-    server = uvicorn.Server(config)
-    with _listen(host, port) as listener:
+    server = _Server(config, slot, options.linger_s)
+    with _listen(options.host, options.port) as listener:
         # uvicorn raises the signal that stopped it once more; with its own handler left in place that ends in status 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.handle_exit)
-        chosen = listener.getsockname()[1]
-        log.info("serving %s version %s on http://%s:%d", slot.current.name, slot.current.version, host, chosen)
+        chosen, model = listener.getsockname()[1], slot.current
+        log.info("serving %s version %s on http://%s:%d", model.name, model.version, options.host, chosen)
         if port_file is not None:
             write_text(port_file, f"{chosen}\n")
+        # What is loaded stays: looking through it for garbage again and again would only hold up requests.
+        gc.collect()
+        gc.freeze()
         server.run(sockets=[listener])
 
 
@@ -86,18 +104,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source.add_argument("--pin", type=Path, help="the pinned.json to follow")
     parser.add_argument("--name", default="", help="with --bundle: the model's name, instead of the bundle's own")
     parser.add_argument("--version", default="", help="with --bundle: the version to answer with")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
+    parser.add_argument("--host", help="the address to listen on")
+    parser.add_argument("--port", type=int, help="0 takes a free one")
     parser.add_argument("--port-file", type=Path, help="where to write the port")
-    parser.add_argument("--threads", type=int, default=0, help="of one inference; 0 takes all cores")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--threads", type=int, help="of one inference; 0 takes all cores")
+    parser.add_argument("--options", default="{}", help="everything that can be set, as JSON: a config's section serve")
+    given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    place = {"host": options.host, "port": options.port, "port_file": options.port_file, "threads": options.threads}
     try:
-        if options.pin:
-            serve_pinned(options.pin, **place)
+        options = Options.from_json(given.options).but(host=given.host, port=given.port, threads=given.threads)
+        if given.pin:
+            serve_pinned(given.pin, options, port_file=given.port_file)
         else:
-            serve_bundle(options.bundle, name=options.name, version=options.version, **place)
+            serve_bundle(given.bundle, options, name=given.name, version=given.version, port_file=given.port_file)
     except TextgateError as error:
         print(f"textgate: {error}", file=sys.stderr)
         return 1

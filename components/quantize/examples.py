@@ -9,8 +9,8 @@ import numpy as np
 from components.base.errors import TextgateError
 from components.base.targets import Targets
 from serving.bundle import RIGHT
+from serving.options import Options
 from serving.predictor import Classifier
-from serving.protocol import Limits
 
 EXAMPLES_PER_LABEL = 2
 
@@ -36,7 +36,7 @@ def examples(targets: Targets, logits: np.ndarray, model: Classifier) -> list[di
         asking.take(order, known=False)
     if not asking.examples:
         raise TextgateError(
-            f"the canary can ask no validation row: none has a text of 1 to {Limits().characters} characters"
+            f"the canary can ask no validation row: none has a text of 1 to {Options().max_characters} characters"
         )
     return list(asking.examples.values())
 
@@ -61,7 +61,7 @@ class _Asking:
 
     def _take(self, row: int, known: bool) -> bool:
         asked, right = self._targets.asked(row), self._targets.answer(row)
-        if not all(0 < len(text) <= Limits().characters for text in asked.values()) or (known and right is None):
+        if not all(0 < len(text) <= Options().max_characters for text in asked.values()) or (known and right is None):
             return False
         answer = self._answer([[text] for text in asked.values()])
         if known and answer != right:

@@ -12,10 +12,16 @@ from serving.tasks.task import Decider, Decisions, Output, Probabilities, Task
 
 
 class SingleLabel(Task):
-    """label and probability are those of the likeliest label, or of the best k, likeliest first."""
+    """label and probability are those of the likeliest label, or of the best k, likeliest first; abstain says that the
+    likeliest one is not likely enough."""
 
     name = "single-label"
-    outputs = (Output("label", "BYTES"), Output("probability", "FP32"), Output("probabilities", "FP32", (-1, "labels")))
+    outputs = (
+        Output("label", "BYTES"),
+        Output("probability", "FP32"),
+        Output("abstain", "BOOL"),
+        Output("probabilities", "FP32", (-1, "labels")),
+    )
     shown = ("label", "probability")
     ranks = True
 
@@ -25,13 +31,16 @@ class SingleLabel(Task):
     def answers(
         self, columns: Sequence[Sequence[str]], probabilities: Probabilities, decider: Decider, top_k: int = 0
     ) -> dict[str, Any]:
+        likeliest = probabilities.max(axis=1)
+        abstain = likeliest < decider.abstain_below if decider.abstain_below < 1 else np.ones(len(likeliest), bool)
+        always = {"abstain": abstain, "probabilities": probabilities}
         if not top_k:
             places = self.decide(probabilities, decider).tolist()
             label = np.array([decider.labels[place] for place in places], object)
-            return {"label": label, "probability": probabilities.max(axis=1), "probabilities": probabilities}
+            return {"label": label, "probability": likeliest, **always}
         ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
         best = np.take_along_axis(probabilities, ranks, 1)
-        return {"label": np.array(decider.labels, object)[ranks], "probability": best, "probabilities": probabilities}
+        return {"label": np.array(decider.labels, object)[ranks], "probability": best, **always}
 
 
 class TextPair(SingleLabel):
@@ -42,6 +51,9 @@ class TextPair(SingleLabel):
 
     def read(self, columns: Sequence[Sequence[str]]) -> list[Any]:
         return list(zip(*columns, strict=True))
+
+    def length(self, row: Any) -> int:
+        return sum(map(super().length, row))
 
     def encode(self, encoder: Encoder, rows: Sequence[Any]) -> Encoded:
         return encoder.pairs([first for first, _ in rows], [second for _, second in rows])

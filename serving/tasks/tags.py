@@ -39,6 +39,9 @@ class TokenTags(Task):
     def read(self, columns: Sequence[Sequence[str]]) -> list[Any]:
         return [[word for word, _ in split_words(text)] for text in columns[0]]
 
+    def length(self, row: Any) -> int:
+        return len(row)
+
     def encode(self, encoder: Encoder, rows: Sequence[Any]) -> Encoded:
         """Its tags are the words' numbers, counted over all rows, at the pieces where their tags are read."""
         return encoder.words(rows, range(sum(map(len, rows))))

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from components.base.encoding import Encoded, Encoder
 
+CHARACTERS_A_TOKEN = 4
+
 Logits = NDArray[np.float32]
 Probabilities = NDArray[np.float32]
 Decisions = NDArray[Any]
@@ -34,12 +36,14 @@ class Decider:
     """What turns a model's logits into answers, as a bundle's manifest holds it.
 
     `temperature` divides the logits; `thresholds` are the probabilities from which each label is given, where a task
-    decides on every label for itself, else empty.
+    decides on every label for itself, else empty; a single label whose probability is below `abstain_below` is better
+    withheld (1: any is).
     """
 
     labels: list[str]
     temperature: float = 1.0
     thresholds: Sequence[float] = ()
+    abstain_below: float = 0.0
 
 
 class Task(ABC):
@@ -60,6 +64,14 @@ class Task(ABC):
     def read(self, columns: Sequence[Sequence[str]]) -> list[Any]:
         """The rows of a request that has one column for each of `inputs`, all of one length."""
         return list(columns[0])
+
+    def size(self, row: Any) -> int:
+        """The rows that it has in the model's logits."""
+        return len(row) if self.per_word else 1
+
+    def length(self, row: Any) -> int:
+        """About as many tokens as it has, without encoding it."""
+        return len(row) // CHARACTERS_A_TOKEN + 1
 
     def encode(self, encoder: Encoder, rows: Sequence[Any]) -> Encoded:
         return encoder.texts(rows)

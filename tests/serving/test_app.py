@@ -10,8 +10,8 @@ import httpx
 
 from serving.app import create_app
 from serving.models import ServedModel, Slot
+from serving.options import Options
 from serving.predictor import Predictor
-from serving.protocol import Limits
 
 BODY = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["good"]}]}
 
@@ -31,7 +31,7 @@ class HeldPredictor(Predictor):
 
 
 def client(slot: Slot) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(create_app(slot, Limits()), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(create_app(slot, Options()), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://here")
 
 

@@ -12,7 +12,7 @@ from onnx import load, save
 from components.base.errors import TextgateError
 from components.base.truncation import Truncation
 from serving.bundle import write_manifest
-from serving.predictor import Predictor, Scorer, providers_of
+from serving.predictor import RUN_TOKENS, Predictor, Scorer, batches, cut, providers_of
 from serving.pyfunc import _load_pyfunc
 from serving.tasks import TASKS
 from serving.tasks.task import Decider, softmax
@@ -203,3 +203,24 @@ def test_only_what_is_made_for_a_gpu_takes_one_where_there_is_one() -> None:
     cpu, cuda = "CPUExecutionProvider", "CUDAExecutionProvider"
     assert providers_of([cuda, cpu], on_gpu=True) == [cuda, cpu]
     assert providers_of([cuda, cpu], on_gpu=False) == providers_of([cpu], on_gpu=True) == [cpu]
+
+
+def test_batches_are_cut_where_padding_would_cost_more_than_a_run() -> None:
+    assert [sorted(batch) for batch in batches([9, 60, 10, 62, 10], 32)] == [[0, 2, 4], [1, 3]]
+    assert sorted(map(len, batches([8] * 70, 32)))[-1] == 32
+    assert list(batches([], 4)) == []
+    assert list(batches([7], 4)) == [[0]]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_other_cut_costs_less(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lengths = sorted(rng.integers(1, 80, 9).tolist())
+
+    def cost(ends: list[int]) -> int:
+        starts = [0, *ends[:-1]]
+        return sum(RUN_TOKENS + lengths[end - 1] * (end - start) for start, end in zip(starts, ends, strict=True))
+
+    inner = [[place for place in range(1, 9) if mask >> (place - 1) & 1] for mask in range(256)]
+    allowed = [[*ends, 9] for ends in inner if max(np.diff([0, *ends, 9])) <= 4]
+    assert cost(cut(lengths, 4)) == min(map(cost, allowed))

@@ -58,6 +58,7 @@ def test_model_metadata(server: Any, bundle: Path, path: str) -> None:
     assert {output["name"]: (output["datatype"], output["shape"]) for output in metadata["outputs"]} == {
         "label": ("BYTES", [-1]),
         "probability": ("FP32", [-1]),
+        "abstain": ("BOOL", [-1]),
         "probabilities": ("FP32", [-1, 3]),
     }
     assert metadata["parameters"]["labels"] == ["negative", "neutral", "positive"]
@@ -69,7 +70,7 @@ def test_texts_are_answered_with_labels_and_probabilities(server: Any) -> None:
     answer = server.http.post("/v2/models/tiny/versions/7/infer", json=body("good", "bad") | {"id": "ask-1"}).json()
     assert (answer["model_name"], answer["model_version"], answer["id"]) == ("tiny", "7", "ask-1")
     found = tensors(answer)
-    assert list(found) == ["label", "probability", "probabilities"]
+    assert list(found) == ["label", "probability", "abstain", "probabilities"]
     assert (found["label"]["datatype"], found["label"]["shape"]) == ("BYTES", [2])
     assert found["label"]["data"] == ["positive", "negative"]
     assert (found["probability"]["datatype"], found["probability"]["shape"]) == ("FP32", [2])
@@ -144,13 +145,6 @@ def test_a_bad_request_is_refused_and_says_why(server: Any, case: str) -> None:
     assert list(response.json()) == ["error"]
     assert reason in response.json()["error"]
     assert server.infer("good").status_code == 200
-
-
-def test_binary_tensors_are_refused(server: Any) -> None:
-    headers = {"Inference-Header-Content-Length": "10"}
-    response = server.http.post(INFER, content=b"{}", headers=headers)
-    assert response.status_code == 400
-    assert "binary tensor extension" in response.json()["error"]
 
 
 @pytest.mark.parametrize(

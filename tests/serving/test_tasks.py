@@ -188,7 +188,12 @@ def tensors(response: Any) -> dict[str, dict[str, Any]]:
         (
             "text-pair",
             ["text", "text_pair"],
-            {"label": ("BYTES", [-1]), "probability": ("FP32", [-1]), "probabilities": ("FP32", [-1, 2])},
+            {
+                "label": ("BYTES", [-1]),
+                "probability": ("FP32", [-1]),
+                "abstain": ("BOOL", [-1]),
+                "probabilities": ("FP32", [-1, 2]),
+            },
         ),
         ("token-tags", ["text"], {"entities": ("BYTES", [-1])}),
     ],

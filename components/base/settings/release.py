@@ -74,7 +74,8 @@ class ServeSettings(Section):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    threads: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0)] = 1
+    workers: Annotated[int, Field(ge=0)] = 0
     max_batch: Annotated[int, Field(ge=1)] = 32
     max_wait_ms: Annotated[float, Field(ge=0)] = 2.0
     max_queue: Annotated[int, Field(ge=1)] = 256
@@ -82,6 +83,7 @@ class ServeSettings(Section):
     max_texts: Annotated[int, Field(ge=1)] = 256
     max_characters: Annotated[int, Field(ge=1)] = 20_000
     max_body_bytes: Annotated[int, Field(ge=1)] = 4 << 20
+    linger_s: Annotated[float, Field(ge=0)] = 0.0
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     log: PredictionLogSettings = PredictionLogSettings()
 

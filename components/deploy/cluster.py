@@ -27,7 +27,7 @@ TROUBLE = (k8s.ApiException, HTTPError, UnicodeDecodeError)
 
 
 class Cluster:
-    """Reached as the pod's service account, or as the current context of KUBECONFIG or ~/.kube/config.
+    """Reached as the current context of KUBECONFIG, in a pod as its service account, else by ~/.kube/config.
 
     Each method asks again where the API server is busy or away, and raises TextgateError where it stays so or refuses.
     """
@@ -37,10 +37,11 @@ class Cluster:
         self.namespace = namespace
         settings = k8s.Configuration()
         try:
-            if os.environ.get("KUBERNETES_SERVICE_HOST"):
+            named = os.environ.get("KUBECONFIG")
+            if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
                 k8s_config.load_incluster_config(client_configuration=settings)
             else:
-                k8s_config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
+                k8s_config.load_kube_config(named, client_configuration=settings)
         except (k8s_config.ConfigException, OSError) as error:
             raise TextgateError(f"no cluster is configured ({error}); set KUBECONFIG") from None
         settings.retries = False

@@ -43,7 +43,7 @@ def deploy_kserve(run: RunStep, log: PromotionLog, head: Entry | None, release: 
     live = cluster.find(KIND, release.name)
     runtime, service = render(release, step)
     rollout = Rollout(cluster, kserve, release.name)
-    if live is None or head is None or _is_same(live, release, rollout):
+    if live is None or head is None or not _takes_steps(live, release, rollout):
         _replace(cluster, rollout, live, runtime, service)
         return
     _watch(run, release, step, live, rollout)
@@ -51,8 +51,7 @@ def deploy_kserve(run: RunStep, log: PromotionLog, head: Entry | None, release: 
     try:
         _done(release.version, rollout.forward(service, live))
     except Unhealthy as error:
-        before = rollout.mode.before(live) or observed.predictor(_previous(run, log, head, step))
-        _step_back(run, log, head, rollout, {**service, "spec": {"predictor": before}}, str(error))
+        _step_back(run, log, head, rollout, live, step, service, str(error))
     except (TextgateError, KeyboardInterrupt) as error:
         stands = f"the rollout of version {release.version} of {run.name} stands where it was; deploying again goes on"
         if isinstance(error, TextgateError):
@@ -61,10 +60,18 @@ def deploy_kserve(run: RunStep, log: PromotionLog, head: Entry | None, release: 
         raise
 
 
-def _is_same(live: Manifest, release: Release, rollout: Rollout) -> bool:
-    """Whether the version in the main place is this very one already, and nothing but its settings can be new."""
-    moving = rollout.mode.in_flight(live) is not None and not observed.canaries(live)
-    return observed.digest(observed.predictor(live)) == release.digest and not moving
+def _takes_steps(live: Manifest, release: Release, rollout: Rollout) -> bool:
+    """Not where the main version is this very one, with other settings at most, or is not Ready: then there is nothing
+    to lose."""
+    reached = rollout.mode.in_flight(live)
+    if observed.digest(observed.predictor(live)) == release.digest:
+        return bool(reached) and not observed.canaries(live)
+    if reached is None and not observed.is_ready(live):
+        print(
+            f"{release.name} is not Ready ({observed.reason(live)}): version {release.version} takes all of it at once"
+        )
+        return False
+    return True
 
 
 def _replace(cluster: Cluster, rollout: Rollout, live: Manifest | None, runtime: Manifest, service: Manifest) -> None:
@@ -76,11 +83,14 @@ def _replace(cluster: Cluster, rollout: Rollout, live: Manifest | None, runtime:
         service = with_promotion(service, observed.promotion(known))
     earlier = cluster.find("ServingRuntime", RUNTIME)
     changed = _shape(cluster.apply(runtime)) != _shape(earlier)
-    applied = cluster.apply(service)
-    if live and _shape(applied) != _shape(live):
-        rollout.mark(live)
-    changed = changed or _shape(applied) != _shape(live)
     try:
+        if live and rollout.mode.in_flight(live) == 0:
+            # The way back was cut off: the version that failed may still be the newest one that is ready.
+            rollout.wait(0, live)
+        applied = cluster.apply(service)
+        if live and _shape(applied) != _shape(live) and rollout.mode.in_flight(live) is None:
+            rollout.mark(live)
+        changed = changed or _shape(applied) != _shape(live)
         ready = rollout.wait(100, applied)
     except Unhealthy as error:
         advice = (
@@ -132,12 +142,26 @@ def _previous(run: RunStep, log: PromotionLog, head: Entry, step: DeployStep) ->
     return inference_service(release, step)
 
 
-def _step_back(run: RunStep, log: PromotionLog, head: Entry, rollout: Rollout, service: Manifest, why: str) -> None:
+def _step_back(
+    run: RunStep,
+    log: PromotionLog,
+    head: Entry,
+    rollout: Rollout,
+    live: Manifest,
+    step: DeployStep,
+    service: Manifest,
+    why: str,
+) -> None:
     """Raises TextgateError in any case, with what was done."""
-    previous = observed.version(observed.predictor(service))
     told = f"version {head.version} of {run.name} did not pass: {why}"
+    try:
+        predictor = rollout.mode.before(live) or observed.predictor(_previous(run, log, head, step))
+        service = _without_share({**service, "spec": {"predictor": predictor}})
+        rollout.retreat(service)
+    except TextgateError as error:
+        raise TextgateError(f"{told}; its traffic could not go back: {error}") from None
+    previous = observed.version(predictor)
     before = champion.named(previous) if previous else "what was there before it"
-    rollout.retreat(_without_share(service))
     print(f"{told}; the traffic goes back to {before}", flush=True)
     try:
         entry = champion.roll_back(run, log, head, previous, f"deploy stepped back from version {head.version}: {why}")
@@ -145,7 +169,7 @@ def _step_back(run: RunStep, log: PromotionLog, head: Entry, rollout: Rollout, s
     except TextgateError as error:
         logged = f"the promotion log could not say so: {error}"
     try:
-        rollout.restore(_without_share(service))
+        rollout.restore(service)
     except (Unhealthy, TextgateError) as error:
         raise TextgateError(f"{told}; {before} is to answer again, but: {error}; {logged}") from None
     raise TextgateError(f"{told}; {before} answers again, and {logged}")

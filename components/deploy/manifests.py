@@ -13,12 +13,15 @@ from kubernetes import client as k8s
 from components.base.registry import BUNDLE_DIGEST
 from components.base.settings import DeployStep, KServeSettings
 from components.deploy.observed import PROMOTION, VERSION, Manifest
+from serving.options import Options
 
 RUNTIME = "textgate"
 PORT = 8080
 MODES = {"serverless": "Knative", "standard": "Standard"}
-# Beyond the time that a stopping server gives its requests.
+# Beyond the time that a stopping server takes for its requests.
 GRACE_S = 10
+# A pod that stops is asked a little longer, until all that route to it know.
+LINGER_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ def _predictor(release: Release, step: DeployStep) -> Manifest:
     """What is of this version alone stands here, not in the metadata, which goes to the pods of the others as well."""
     kserve = step.options.kserve
     standard = kserve.deployment_mode == "standard"
+    options = _options(step)
     resources = k8s.V1ResourceRequirements(requests=kserve.requests.model_dump(), limits=kserve.limits.model_dump())
     return {
         **({"name": f"v{release.version}"} if standard else {}),
@@ -106,14 +110,18 @@ def _predictor(release: Release, step: DeployStep) -> Manifest:
         "minReplicas": kserve.min_replicas,
         "maxReplicas": kserve.max_replicas,
         # Knative has a time limit of its own in its place, and allows none here.
-        **({"terminationGracePeriodSeconds": math.ceil(step.serve.drain_s) + GRACE_S} if standard else {}),
+        **(
+            {"terminationGracePeriodSeconds": math.ceil(options.linger_s + options.drain_s) + GRACE_S}
+            if standard
+            else {}
+        ),
         "model": {
             "modelFormat": {"name": RUNTIME, "version": "1"},
             "runtime": RUNTIME,
             "protocolVersion": "v2",
             "storageUri": release.storage_uri,
             "image": kserve.image,
-            "args": ["--name", release.name, "--version", release.version, "--options", _options(step)],
+            "args": ["--name", release.name, "--version", release.version, "--options", _argument(options)],
             "resources": _plain(resources),
         },
     }
@@ -131,9 +139,14 @@ def to_yaml(manifests: list[Manifest]) -> str:
     return yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _options(step: DeployStep) -> str:
-    """The server's options, as JSON in which neither KServe's templates nor Kubernetes' variables find theirs."""
-    options = replace(step.serve.options, host="0.0.0.0", port=PORT)  # noqa: S104
+def _options(step: DeployStep) -> Options:
+    """What the config says, in a container that a gateway leads to."""
+    options = step.serve.options
+    return replace(options, host="0.0.0.0", port=PORT, linger_s=options.linger_s or LINGER_S)  # noqa: S104
+
+
+def _argument(options: Options) -> str:
+    """As JSON in which neither KServe's templates nor Kubernetes' variables find theirs."""
     text = json.dumps(asdict(options), separators=(",", ":"))
     return text.replace("{{", r"\u007b\u007b").replace("$(", r"\u0024(")
 

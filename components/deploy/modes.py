@@ -64,7 +64,8 @@ class Knative:
 
 class Standard:
     """`spec.canary` holds the new version's predictor by its name; to become the main one, it moves to the place of
-    the old one, and its pods go on."""
+    the old one, and its pods go on. Where pods are replaced in one place, KServe does not say which of them are Ready:
+    the service is, as long as enough of either are."""
 
     def in_flight(self, live: Manifest) -> int | None:
         found = observed.canaries(live)

@@ -112,7 +112,7 @@ class Rollout:
                 print(f"  {found}", flush=True)
                 return
             if now >= end and fallback:
-                source, fallback = fallback(), None
+                source, fallback = _reachable(fallback, source), None
             elif now >= end + self.kserve.timeout_s:
                 raise Unhealthy(f"at {percent} % of the traffic, {lacking or missing}")
 
@@ -139,3 +139,13 @@ class Rollout:
         if live is None:
             raise TextgateError(f"the InferenceService {self.name} was deleted meanwhile; deploy again")
         return live
+
+
+def _reachable(fallback: Callable[[], Source], source: Source) -> Source:
+    """What `fallback` gives, or `source` where nothing could be seen through it."""
+    try:
+        found = fallback()
+        found.reach()
+    except TextgateError:
+        return source
+    return found

@@ -146,6 +146,9 @@ def next_commands(run: Run, settings: Settings, challenger: str, options: str, a
     textgate = sys.argv[0] if Path(sys.argv[0]).name == "textgate" else "textgate"
     texts = ["the battery died after a day", *(["it broke"] if settings.data.task == "text-pair" else [])]
     serve, predict = f"{textgate} serve{options}", " ".join([textgate, "predict", *(f'"{text}"' for text in texts)])
+    if settings.deploy.target == "kserve":
+        model = f"{settings.name}{options}"
+        serve, predict = f"{textgate} deploy status {model}", f"{textgate} deploy {model} --dry-run"
     another_seed = again or f"{textgate} run{options} --set training.seed={settings.training.seed + 1}"
     if run.outcome == "registered" and settings.promote.mode == "manual":
         return [f"{textgate} promote {settings.name} {challenger}{options}", serve, predict]

@@ -25,7 +25,10 @@ Object = dict[str, Any]
 @dataclass
 class State:
     """`troubles` are what the next requests get in place of an answer: a status, or 0 for a connection that drops.
-    `failing`, `broken` and `slow_ms` name versions: not ready ever, answering 500, answering late."""
+
+    The status is as before for `lag` readings after a change. `failing`, `broken` and `late_ms` name versions: never
+    ready, answering 500, answering late. `figures` are what Prometheus has, by bundle digest.
+    """
 
     namespaces: set[str] = field(default_factory=lambda: {"models"})
     kinds: set[str] = field(default_factory=lambda: {"inferenceservices", "servingruntimes"})
@@ -33,6 +36,7 @@ class State:
     troubles: list[int] = field(default_factory=list)
     retry_after: str = "0"
     reads_until_ready: int = 2
+    lag: int = 0
     failing: set[str] = field(default_factory=set)
     failing_early: bool = False
     broken: set[str] = field(default_factory=set)
@@ -167,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
             return old
         new["metadata"]["generation"] += 1
         if plural == "inferenceservices":
-            new["status"] = old.get("status", {}) if old else {}
+            new |= {"status": old.get("status", {}) if old else {}, "lag": state.lag}
             self._reconciled(new, old)
         state.objects[key] = new
         state.changes.append(manifest)
@@ -183,7 +187,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.state.revisions.append({"name": name, "version": _version(new["spec"]["predictor"]), "reads": 0})
 
     def _moved(self, service: Object) -> Object:
-        if service["kind"] == "InferenceService":
+        if service["kind"] == "InferenceService" and (lag := service.get("lag", 0)):
+            service["lag"] = lag - 1
+        elif service["kind"] == "InferenceService":
             (self._standard if _mode(service) == "Standard" else self._knative)(service)
             shares = self.state.shares(service["metadata"]["name"])
             if shares and self.state.shares_seen[-1:] != [shares]:

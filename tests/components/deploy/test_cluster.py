@@ -120,6 +120,7 @@ def test_a_pod_acts_as_its_service_account(
 ) -> None:
     """Over plain HTTP, which stands for the certificate that a pod has."""
     host = Cluster("models").host
+    monkeypatch.delenv("KUBECONFIG")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", host.rpartition(":")[2])
     for name, content in (("token", TOKEN), ("ca", "certificate")):

@@ -11,6 +11,7 @@ import pytest
 
 from components.base import registry
 from components.base.errors import TextgateError
+from components.base.objects import open_store
 from components.base.settings import DeploySettings, DeployStep, RunStep
 from components.deploy.component import deploy as component
 from components.deploy.deploy import deploy, show_manifests, undeploy
@@ -18,6 +19,7 @@ from components.deploy.status import status
 from components.promote.promote import promote
 from serving.pins import pin_path, read_pin
 from tests.components.deploy.conftest import Step
+from tests.components.deploy.loopback_kserve import State
 
 RUN = RunStep(name="tiny")
 LOCAL = DeployStep(options=DeploySettings())
@@ -123,6 +125,16 @@ def test_the_manifests_are_shown_without_a_cluster(
     assert f"storageUri: s3://bundles/copies/tiny/{digest}\n" in shown and "kind: ServingRuntime" in shown
     with pytest.raises(TextgateError, match="the target local has no manifests"):
         show_manifests(RUN, "1", LOCAL)
+
+
+def test_a_cluster_is_led_to_a_copy_on_s3(two: tuple[str, str], cluster: State, step: Step, seaweed: str) -> None:
+    deploy(RUN, "1", step(storage=f"{seaweed}/copies"))
+    digest = registry.version_tags("tiny", "1")["textgate.bundle_digest"]
+    place = cluster.service()["spec"]["predictor"]["model"]["storageUri"]
+    assert place == f"{seaweed}/copies/tiny/{digest}"
+    assert {"bundle.json", "model.onnx", "tokenizer.json"} <= set(open_store(place).keys())
+    deploy(RUN, "2", step(storage=f"{seaweed}/copies"), preview=True)
+    assert cluster.shares("tiny-preview") == {"2": 100}
 
 
 def test_the_component_takes_its_settings(two: tuple[str, str], workspace: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import kubernetes_validate
@@ -107,6 +108,22 @@ def test_the_server_reads_its_options_back(step: Step) -> None:
     options = Options.from_json(text)
     assert (options.max_batch, options.log.folder, options.host) == (7, "/tmp/$(HOME)/{{.Name}}", "0.0.0.0")
     assert Options.from_json(json.dumps(json.loads(text))) == options
+
+
+def test_the_server_starts_as_the_container_does(
+    step: Step, tiny: ModuleType, running: ModuleType, tmp_path: Path
+) -> None:
+    tiny.write_bundle(tmp_path / "bundle")
+    service, runtime = inference_service(RELEASE, step()), serving_runtime(step().options.kserve)
+    (container,) = pod(service, runtime)["containers"]
+    assert container["command"] == ["python", "-m", "serving.server"]
+    here = {"/mnt/models": str(tmp_path / "bundle"), "8080": "0"}
+    with running.running(tmp_path, *[here.get(word, word) for word in container["args"]]) as server:
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            assert server.http.get(container[probe]["httpGet"]["path"]).status_code == 200
+        answer = server.infer("good")
+        assert answer.json()["model_version"] == answer.headers["X-Model-Version"] == "3"
+        assert server.http.get(runtime["spec"]["annotations"]["prometheus.kserve.io/path"]).status_code == 200
 
 
 @pytest.mark.parametrize("mode", ["serverless", "standard"])

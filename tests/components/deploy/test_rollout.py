@@ -198,6 +198,64 @@ def test_a_rollout_that_was_cut_off_can_still_go_back(
     assert [entry.version for entry in open_log(RUN).entries()] == ["1", "2", "1"]
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_way_back_that_was_cut_off_is_finished(
+    mode: str, two: tuple[str, str], cluster: State, step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(RUN, "1", step(mode))
+    promote(RUN, "2", "1", why="better")
+    cluster.broken.add("2")
+    with monkeypatch.context() as patch:
+        patch.setattr(Rollout, "restore", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            deploy(RUN, "2", step(mode))
+    assert [entry.version for entry in open_log(RUN).entries()] == ["1", "2", "1"]
+    cluster.reads_until_ready = 8
+    deploy(RUN, "1", step(mode))
+    assert stepped(cluster, "2") == [0, 10, 0] and cluster.shares() == {"1": 100}
+    assert "canaryTrafficPercent" not in cluster.service()["spec"]["predictor"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_where_nothing_answers_there_is_nothing_to_lose(
+    mode: str, two: tuple[str, str], cluster: State, step: Step, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.failing.add("1")
+    with pytest.raises(TextgateError, match="not ready within 1 s"):
+        deploy(RUN, "1", step(mode))
+    promote(RUN, "2", "1", why="better")
+    deploy(RUN, "2", step(mode))
+    assert cluster.shares() == {"2": 100} and 10 not in stepped(cluster, "2")
+    assert "container of version 1 is not up): version 2 takes all of it at once" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_api_server_that_goes_away_on_the_way_back_is_told(
+    mode: str, two: tuple[str, str], cluster: State, step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(RUN, "1", step(mode))
+    promote(RUN, "2", "1", why="better")
+    cluster.broken.add("2")
+    retreat = Rollout.retreat
+
+    def goes_away(self: Rollout, *arguments: Any) -> None:
+        cluster.troubles = [503] * 50
+        retreat(self, *arguments)
+
+    monkeypatch.setattr(Rollout, "retreat", goes_away)
+    with pytest.raises(TextgateError, match=r"error rate 1 .*; its traffic could not go back: .*HTTP 503"):
+        deploy(RUN, "2", step(mode))
+    assert len(open_log(RUN).entries()) == 2
+
+
+def test_too_few_figures_and_no_address_go_back(two: tuple[str, str], cluster: State, step: Step) -> None:
+    deploy(RUN, "1", step())
+    promote(RUN, "2", "1", why="better")
+    elsewhere = {"prometheus": cluster.service()["status"]["url"], "url": "http://127.0.0.1:9"}
+    with pytest.raises(TextgateError, match=r"only 0 answers.*\(Prometheus\), where min_requests asks for 5"):
+        deploy(RUN, "2", step(canary=elsewhere, timeout_s=0.5))
+
+
 def interrupted(*_: Any) -> None:
     raise KeyboardInterrupt
 
@@ -253,9 +311,12 @@ def test_other_settings_that_fail_are_told_and_no_rollback(
 def test_a_new_revision_is_waited_for(two: tuple[str, str], cluster: State, step: Step) -> None:
     """While the old one is still Ready, as the status says."""
     deploy(RUN, "1", step())
-    cluster.reads_until_ready = 8
+    cluster.reads_until_ready, cluster.lag = 8, 3
     deploy(RUN, "1", step(max_replicas=7))
     assert cluster.revisions[-1]["reads"] >= 8 and len(cluster.revisions) == 2
+    promote(RUN, "2", "1", why="better")
+    deploy(RUN, "2", step(canary={"steps": []}))
+    assert cluster.revisions[-1]["reads"] >= 8 and cluster.shares() == {"2": 100}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -11,8 +11,8 @@ import pytest
 from components.base import tracking
 from components.base.files import write_json
 from components.base.settings import Settings
-from pipelines.local.folder import Step, new_run
-from pipelines.local.summary import show
+from pipelines.local.folder import Run, Step, new_run
+from pipelines.local.summary import next_commands, show
 from tests.evaluations import estimate, make_champion, make_evaluation, score
 
 Show = Callable[..., str]
@@ -95,3 +95,12 @@ def test_a_rule_says_what_was_observed_and_warns_apart(shown: Show) -> None:
     assert [part.strip() for part in line(out, "! ")] == ["!", "leakage", "3", "<= 0"]
     assert [part.strip() for part in line(out, "✗ ")] == ["✗", "champion", "–", ">= 0.5"]
     assert out.index("collect 900 more test rows") > out.index("\nnext\n")
+
+
+@pytest.mark.parametrize(("target", "first"), [("local", "textgate serve"), ("kserve", "textgate deploy status tiny")])
+def test_what_comes_next_is_where_the_model_is_deployed(target: str, first: str, tmp_path: Path) -> None:
+    deploy = {"target": target, "mode": "auto", "kserve": {"namespace": "models", "image": "textgate/serve"}}
+    named = {"name": "tiny", "data": {"labels": ["a", "b"]}, "base_model": {"reference": "x"}}
+    settings = Settings.model_validate({**named, "promote": {"mode": "auto"}, "deploy": deploy})
+    run = Run(tmp_path, outcome="registered")
+    assert next_commands(run, settings, "", "", "")[0].endswith(first)

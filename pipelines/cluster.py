@@ -73,8 +73,11 @@ def check_settings(settings: Settings) -> None:
             kind = place if "://" in place else f"a folder of this machine ({place or 'promotions in the workspace'})"
             example = f"[{allowed[0]}]" if key == "data.remotes" else allowed[0]
             faults.append(f"{key} is {kind}; a cluster needs {' or '.join(allowed)}, as --set '{key}={example}'")
-    if settings.deploy.mode == "auto":
-        faults.append("deploy.mode auto reaches only a server of this machine; use --set deploy.mode=manual")
+    if settings.deploy.mode == "auto" and settings.deploy.target == "local":
+        faults.append(
+            "deploy.mode auto reaches only a server of this machine; use --set deploy.mode=manual, or --set"
+            " deploy.target=kserve with deploy.kserve.namespace and deploy.kserve.image"
+        )
     if faults:
         raise TextgateError("this config cannot run on a cluster:\n  " + "\n  ".join(faults))
 

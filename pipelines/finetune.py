@@ -45,6 +45,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
         gate_settings: str,
         override: str,
         canary_settings: str,
+        deploy_settings: str,
     ):
         pins = acting(resolve(run=run, job_id=job_id, data_md5=data_md5, base_model=base_model, lineage=lineage))
         fetched = fetch(
@@ -132,9 +133,14 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                             )
                         ).after(recorded)
                         if auto_deploy:
-                            acting(deploy(version=version, digest=registered.outputs["digest"], run=run)).after(
-                                promoted
-                            )
+                            acting(
+                                deploy(
+                                    version=version,
+                                    digest=registered.outputs["digest"],
+                                    run=run,
+                                    settings=deploy_settings,
+                                )
+                            ).after(promoted)
                     with dsl.Else("does not answer"):
                         acting(record(outcome="refused-by-canary", **asked))
             with dsl.Else("refused"):
@@ -157,6 +163,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
         gate_settings: str,
         override: str,
         canary_settings: str,
+        deploy_settings: str,
     ):
         job_id = dsl.PIPELINE_JOB_ID_PLACEHOLDER
         with dsl.ExitHandler(acting(close(run=run, job_id=job_id)), name="closed"):
@@ -175,6 +182,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                 gate_settings=gate_settings,
                 override=override,
                 canary_settings=canary_settings,
+                deploy_settings=deploy_settings,
             )
 
     return finetune_pipeline

@@ -10,7 +10,7 @@ from components.base import registry
 from components.base.errors import TextgateError
 from components.base.files import read_json
 from components.base.promotion_log import open_log
-from components.base.settings import RunStep, Settings
+from components.base.settings import Settings, deploy_step, run_step
 from components.canary.canary import canary
 from components.deploy.deploy import deploy
 from components.promote.promote import promote
@@ -21,7 +21,7 @@ def promote_version(settings: Settings, version: str, reason: str) -> None:
     no passed verdict, or its server does not answer as it should."""
     if not re.fullmatch(r"[1-9]\d*", version):
         raise TextgateError(f"a version is a whole number from 1, as MLflow shows it; got {version!r}")
-    run = RunStep(name=settings.name, log=settings.promote.log, s3=settings.s3)
+    run = run_step(settings)
     tags = registry.version_tags(settings.name, version)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "canary"
@@ -32,4 +32,4 @@ def promote_version(settings: Settings, version: str, reason: str) -> None:
     head = open_log(run).head()
     expected = head.version if head and head.version == version else tags.get("textgate.compared_with", "")
     promote(run, version, expected, why=reason)
-    deploy(settings.name, version, tags[registry.BUNDLE_DIGEST])
+    deploy(run, version, deploy_step(settings), digest=tags[registry.BUNDLE_DIGEST])

@@ -139,6 +139,14 @@ def download_pinned(name: str, version: str, digest: str) -> Path:
     return bundle
 
 
+def version_source(name: str, version: str) -> str:
+    """Where MLflow keeps the version's files: s3://..., a path, or mlflow-artifacts:/... where its server hands them
+    out."""
+    client = connect()
+    with explained(f"find the files of version {version} of {name}"):
+        return str(client.get_model_version_download_uri(name, version))
+
+
 def _fault(folder: Path, digest: str) -> str:
     """What keeps the folder from being the bundle with this digest; empty when it is."""
     try:
@@ -150,9 +158,8 @@ def _fault(folder: Path, digest: str) -> str:
 
 
 def _download(name: str, version: str, folder: Path) -> None:
-    client = connect()
+    source = version_source(name, version)
     with explained(f"fetch version {version} of {name}"), tempfile.TemporaryDirectory(dir=folder.parent) as beside:
-        source = client.get_model_version_download_uri(name, version)
         if not mlflow.artifacts.list_artifacts(artifact_uri=source, tracking_uri=uri()):
             raise UnusableVersion(f"version {version} of {name} in MLflow at {shown_uri()} has no files any more")
         fetched = mlflow.artifacts.download_artifacts(source, dst_path=beside, tracking_uri=uri())

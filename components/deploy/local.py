@@ -1,4 +1,7 @@
-"""The target `local`: the bundle is laid into the workspace and pinned; a running server follows the pin."""
+"""The target `local`: the bundle is laid into the workspace and pinned; a running server follows the pin.
+
+A preview has a pin of its own, under its own name, which `textgate serve --name NAME-preview` follows.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 from components.base.errors import TextgateError
 from components.base.files import new_folder
 from serving.bundle import MANIFEST, digest, verify
-from serving.pins import Pin, pin_path, serving_folder, write_pin
+from serving.pins import Pin, pin_path, read_pin, serving_folder, write_pin
 
 
 def deploy_local(bundle: Path, name: str, version: str, expected: str, home: Path) -> Pin:
@@ -17,14 +20,30 @@ def deploy_local(bundle: Path, name: str, version: str, expected: str, home: Pat
     `expected` is the digest that the bundle must have. Deploying what is deployed already copies nothing. Raises
     TextgateError, with the pin as it was, when `bundle` is damaged or another one.
     """
-    target = serving_folder(home, name).resolve() / version
+    target, path = serving_folder(home, name).resolve() / version, pin_path(home, name)
     if not _holds(target, expected):
         with new_folder(target) as beside:
             _copy(bundle, beside)
             _check(beside, bundle, name, version, expected)
     pin = Pin(name=name, version=version, digest=expected, bundle=str(target))
-    write_pin(pin_path(home, name), pin)
+    known = path.exists() and read_pin(path) == pin
+    # Also where it says so already: a server that could not take the version up tries once more.
+    write_pin(path, pin)
+    if known:
+        print(f"{name} version {version} is deployed already, at {pin.bundle}; nothing was changed", flush=True)
+    else:
+        print(f"{name} version {version} is pinned at {pin.bundle}; a running `textgate serve` follows within a second")
     return pin
+
+
+def undeploy_local(name: str, home: Path) -> None:
+    """Takes the pin away: no server starts on it any more, and one that runs goes on with what it has until it is
+    stopped. The bundles stay."""
+    path = pin_path(home, name)
+    known = path.exists()
+    path.unlink(missing_ok=True)
+    said = "has no pin any more; a running server answers until it is stopped" if known else "has no pin; nothing to do"
+    print(f"{name} {said}", flush=True)
 
 
 def _copy(bundle: Path, target: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 
-from components.base import registry, tracking
+from components.base import champion, registry, tracking
+from components.base.champion import named
 from components.base.errors import TextgateError
-from components.base.promotion_log import Entry, Promotion, PromotionLog, open_log
+from components.base.promotion_log import Entry, Promotion, open_log
 from components.base.settings import RunStep
 from components.base.user import current_user
 
@@ -27,22 +28,22 @@ def promote(
     nothing was changed.
     """
     log = open_log(run)
-    reconcile(run, log)
+    champion.reconcile(run, log)
     head = log.head()
     if head and head.version == version:
         print(f"version {version} of {run.name} is the champion already, since {head.when}", flush=True)
-        _follow(run, log)
+        champion.follow(run, log)
         return head
-    if (champion := head.version if head else "") != expected_champion:
+    if (current := head.version if head else "") != expected_champion:
         raise TextgateError(
-            f"the champion of {run.name} is {_named(champion)}, but version {version} was compared with"
-            f" {_named(expected_champion)}; run the pipeline again, so that the gate compares with the new champion"
+            f"the champion of {run.name} is {named(current)}, but version {version} was compared with"
+            f" {named(expected_champion)}; run the pipeline again, so that the gate compares with the new champion"
         )
     tags = registry.version_tags(run.name, version)
     sealed, override = _verdict(run.name, version, tags)
     promotion = Promotion(
         version=version,
-        previous_version=champion,
+        previous_version=current,
         bundle_digest=tags.get(registry.BUNDLE_DIGEST, ""),
         verdict_digest=sealed,
         who=who or current_user(),
@@ -50,47 +51,9 @@ def promote(
         override=override,
     )
     entry = log.append(head, promotion)
-    _follow(run, log)
-    print(f"version {version} of {run.name} is the champion, in place of {_named(champion)}", flush=True)
+    champion.follow(run, log)
+    print(f"version {version} of {run.name} is the champion, in place of {named(current)}", flush=True)
     return entry
-
-
-def reconcile(run: RunStep, log: PromotionLog) -> None:
-    """Moves the alias to where the log's head is, if a promotion was cut off between the two or somebody moved it, and
-    the head's version is there still."""
-    head = log.head()
-    if head is None:
-        return
-    alias = registry.aliases(run.name).get(registry.CHAMPION, "")
-    if alias != head.version and _is_there(run.name, head.version):
-        print(
-            f"the alias {registry.CHAMPION} of {run.name} was at {_named(alias)}, but the promotion log says"
-            f" {_named(head.version)}: moving it there",
-            flush=True,
-        )
-        _follow(run, log)
-
-
-def _follow(run: RunStep, log: PromotionLog) -> None:
-    """Aliases and tags as the head has them; once more if the head moved on meanwhile, so that the last one stands."""
-    done = None
-    while (head := log.head()) and head != done:
-        registry.set_alias(run.name, registry.CHAMPION, head.version)
-        registry.drop_alias(run.name, registry.CHALLENGER, head.version)
-        promoted = {"textgate.promotion": str(head.number), "textgate.promoted": head.when}
-        registry.tag_version(run.name, head.version, {"textgate.state": "champion", **promoted})
-        if head.previous_version and _is_there(run.name, head.previous_version):
-            succeeded = {"textgate.state": "former champion", "textgate.succeeded_by": head.version}
-            registry.tag_version(run.name, head.previous_version, succeeded)
-        done = head
-
-
-def _is_there(name: str, version: str) -> bool:
-    try:
-        registry.version_tags(name, version)
-    except registry.UnusableVersion:
-        return False
-    return True
 
 
 def _verdict(name: str, version: str, tags: dict[str, str]) -> tuple[str, str]:
@@ -109,7 +72,3 @@ def _verdict(name: str, version: str, tags: dict[str, str]) -> tuple[str, str]:
     if verdict["outcome"] not in ("passed", "overridden"):
         raise TextgateError(f"version {version} of {name} did not pass its gate: {verdict['summary']}")
     return tagged, verdict.get("override", {}).get("reason", "")
-
-
-def _named(version: str) -> str:
-    return f"version {version}" if version else "none"

@@ -16,6 +16,7 @@ COMMANDS = {
     "config": "check a config file",
     "data": "import, version and check the data",
     "demo": "run everything once on the default data, serve the model and ask it",
+    "deploy": "deploy the champion, or a version as a preview; show what is deployed",
     "gate": "explain a verdict, or run the rules alone",
     "init": "write a config for files of labelled texts",
     "predict": "ask the running server about texts",
@@ -23,6 +24,7 @@ COMMANDS = {
     "run": "run the pipeline on this machine",
     "serve": "serve the deployed champion over HTTP",
     "submit": "run the pipeline on a Kubeflow cluster",
+    "undeploy": "take away what is deployed",
 }
 
 

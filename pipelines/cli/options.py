@@ -12,7 +12,7 @@ import click
 from components.base.errors import TextgateError
 
 if TYPE_CHECKING:
-    from components.base.settings import Override
+    from components.base.settings import Override, Settings
 
 DEFAULT_CONFIG = Path("configs/brand-sentiment.yaml")
 
@@ -29,6 +29,18 @@ override_option = click.option(
 reason_option = click.option(
     "--reason", metavar="TEXT", help="With --override: why. Kept with the version and in the promotion log."
 )
+
+
+def load_for(model: str, config: Path, overrides: Sequence[str]) -> Settings:
+    """Raises TextgateError where the config is that of another model."""
+    from components.base.settings import load
+
+    settings = load(config, list(overrides))
+    if settings.name != model:
+        raise TextgateError(
+            f"{config} is the config of {settings.name}, not of {model}; name the right one with --config"
+        )
+    return settings
 
 
 def override_of(overridden: bool, reason: str | None) -> Override | None:

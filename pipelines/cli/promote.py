@@ -6,9 +6,7 @@ from pathlib import Path
 
 import click
 
-from components.base.errors import TextgateError
-from components.base.settings import load
-from pipelines.cli.options import config_option, set_option
+from pipelines.cli.options import config_option, load_for, set_option
 
 
 @click.command()
@@ -21,9 +19,4 @@ def command(model: str, version: str, reason: str, config: Path, overrides: tupl
     """Question VERSION of MODEL as its server would be questioned, then make it champion and deploy it."""
     from pipelines.promote import promote_version
 
-    settings = load(config, list(overrides))
-    if settings.name != model:
-        raise TextgateError(
-            f"{config} is the config of {settings.name}, not of {model}; name the right one with --config"
-        )
-    promote_version(settings, version, reason)
+    promote_version(load_for(model, config, overrides), version, reason)

@@ -304,6 +304,11 @@ def test_config_for_this_machine_alone_is_refused_before_anything_is_sent(
     assert not kubeflow.requests
 
 
+def test_a_cluster_may_deploy_to_kserve(config: Path) -> None:
+    place = ["deploy.target=kserve", "deploy.kserve.namespace=models", "deploy.kserve.image=textgate/serve"]
+    cluster.check_settings(load(config, ["deploy.mode=auto", *place]))
+
+
 def test_all_that_a_cluster_lacks_is_told_at_once() -> None:
     settings = load(Path(__file__).parents[2] / "configs" / "brand-sentiment.yaml")
     with pytest.raises(TextgateError) as refused:

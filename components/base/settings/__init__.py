@@ -17,6 +17,9 @@ from components.base.settings.data import DataSettings as DataSettings
 from components.base.settings.data import SourceSettings as SourceSettings
 from components.base.settings.data import SplitSettings as SplitSettings
 from components.base.settings.data import Task as Task
+from components.base.settings.deploy import DeploySettings as DeploySettings
+from components.base.settings.deploy import KServeSettings as KServeSettings
+from components.base.settings.deploy import TrafficSettings as TrafficSettings
 from components.base.settings.evaluation import EvaluationSettings as EvaluationSettings
 from components.base.settings.evaluation import LabelErrorSettings as LabelErrorSettings
 from components.base.settings.evaluation import SliceRule as SliceRule
@@ -32,7 +35,6 @@ from components.base.settings.load import load_rules as load_rules
 from components.base.settings.load import read_suite as read_suite
 from components.base.settings.model import ModelSettings as ModelSettings
 from components.base.settings.release import CanarySettings as CanarySettings
-from components.base.settings.release import DeploySettings as DeploySettings
 from components.base.settings.release import PredictionLogSettings as PredictionLogSettings
 from components.base.settings.release import PromoteSettings as PromoteSettings
 from components.base.settings.release import QuantizationSettings as QuantizationSettings
@@ -41,6 +43,7 @@ from components.base.settings.section import SPLITS as SPLITS
 from components.base.settings.section import Section as Section
 from components.base.settings.section import Split as Split
 from components.base.settings.settings import Settings as Settings
+from components.base.settings.steps import DeployStep as DeployStep
 from components.base.settings.steps import EvaluateStep as EvaluateStep
 from components.base.settings.steps import FetchStep as FetchStep
 from components.base.settings.steps import FinetuneStep as FinetuneStep
@@ -49,6 +52,8 @@ from components.base.settings.steps import QuantizeStep as QuantizeStep
 from components.base.settings.steps import RunStep as RunStep
 from components.base.settings.steps import TokenizeStep as TokenizeStep
 from components.base.settings.steps import ValidateStep as ValidateStep
+from components.base.settings.steps import deploy_step as deploy_step
+from components.base.settings.steps import run_step as run_step
 from components.base.settings.steps import step_sections as step_sections
 from components.base.settings.storage import S3Settings as S3Settings
 from components.base.settings.training import BATCH_SIZE as BATCH_SIZE

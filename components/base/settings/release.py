@@ -58,10 +58,6 @@ class PromoteSettings(Section):
     keep_checkpoint: bool = True
 
 
-class DeploySettings(Section):
-    mode: Literal["auto", "manual"] = "manual"
-
-
 class PredictionLogSettings(Section):
     """See serving.options.LogOptions."""
 

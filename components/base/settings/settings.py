@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Self
 
 from pydantic import model_validator
 
 from components.base.metric_names import METRICS, TASK_METRICS
 from components.base.settings.data import ROLES, DataSettings
+from components.base.settings.deploy import DeploySettings
 from components.base.settings.evaluation import EvaluationSettings
 from components.base.settings.gate import GateRule, GateSettings, with_default_rules
 from components.base.settings.model import ModelSettings
-from components.base.settings.release import (
-    CanarySettings,
-    DeploySettings,
-    PromoteSettings,
-    QuantizationSettings,
-    ServeSettings,
-)
+from components.base.settings.release import CanarySettings, PromoteSettings, QuantizationSettings, ServeSettings
 from components.base.settings.section import Name, Section
 from components.base.settings.storage import S3Settings
 from components.base.settings.training import BaseModelSettings, TokenizationSettings, TrainingSettings
@@ -121,6 +117,22 @@ class Settings(Section):
         if self.base_model.warm_start == "champion" and not self.promote.keep_checkpoint:
             raise ValueError(
                 "base_model.warm_start champion needs promote.keep_checkpoint true: it begins from what is kept"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def a_cluster_can_serve_it(self) -> Self:
+        if self.deploy.target != "kserve":
+            return self
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,38}", self.name):
+            raise ValueError(
+                f"name {self.name} cannot be that of an InferenceService, as deploy.target kserve needs: it must begin"
+                " with a letter and have at most 39 characters"
+            )
+        if self.serve.log.folder and not self.serve.log.folder.startswith("/tmp/"):  # noqa: S108
+            raise ValueError(
+                f"serve.log.folder {self.serve.log.folder} cannot be written on a cluster (deploy.target kserve), where"
+                " the server has a read-only file system: use a folder below /tmp"
             )
         return self
 

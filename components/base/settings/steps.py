@@ -7,10 +7,11 @@ from typing import Literal
 from components.base.settings.behaviour import BehaviourTest
 from components.base.settings.bench import Bench
 from components.base.settings.data import DataSchema
+from components.base.settings.deploy import DeploySettings
 from components.base.settings.evaluation import EvaluationSettings
 from components.base.settings.gate import GateSettings
 from components.base.settings.model import ModelSettings
-from components.base.settings.release import QuantizationSettings
+from components.base.settings.release import QuantizationSettings, ServeSettings
 from components.base.settings.section import Name, Section
 from components.base.settings.settings import Settings
 from components.base.settings.storage import S3Settings
@@ -84,6 +85,27 @@ class GateStep(Section):
     bench: Bench | None = None
 
 
+class DeployStep(Section):
+    """`serve` is what a server on a cluster is told."""
+
+    options: DeploySettings
+    serve: ServeSettings = ServeSettings()
+
+
+def run_step(settings: Settings) -> RunStep:
+    return RunStep(
+        name=settings.name,
+        log=settings.promote.log,
+        keep_checkpoint=settings.promote.keep_checkpoint,
+        unusable_champion=settings.gate.unusable_champion,
+        s3=settings.s3,
+    )
+
+
+def deploy_step(settings: Settings) -> DeployStep:
+    return DeployStep(options=settings.deploy, serve=settings.serve)
+
+
 def step_sections(
     settings: Settings,
     suite: list[SuiteExpectation],
@@ -94,13 +116,7 @@ def step_sections(
     of evaluation.behaviour, `bench` that of gate.bench."""
     name, data, s3 = settings.name, settings.data.for_steps(), settings.s3
     sections: dict[str, Section] = {
-        "run": RunStep(
-            name=name,
-            log=settings.promote.log,
-            keep_checkpoint=settings.promote.keep_checkpoint,
-            unusable_champion=settings.gate.unusable_champion,
-            s3=s3,
-        ),
+        "run": run_step(settings),
         "fetch": FetchStep(remotes=settings.data.remotes, s3=s3),
         "validate": ValidateStep(name=name, data=data, limits=settings.validation, suite=suite),
         "tokenize": TokenizeStep(data=data, options=settings.tokenization),
@@ -123,5 +139,6 @@ def step_sections(
         ),
         "gate": GateStep(options=settings.gate.model_copy(update={"bench": ""}), bench=bench),
         "canary": settings.canary,
+        "deploy": deploy_step(settings),
     }
     return {step: section.model_dump_json() for step, section in sections.items()}

@@ -27,12 +27,20 @@ CONFIG: dict[str, Any] = {
     "data": {"labels": ["a", "b"]},
     "base_model": {"reference": "package://some/model"},
 }
+KSERVE = {"target": "kserve", "kserve": {"namespace": "models", "image": "textgate/serve"}}
 
 
 def write(folder: Path, **changes: Any) -> Path:
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump({**CONFIG, **changes}))
     return path
+
+
+def test_a_credential_in_an_address_is_refused_and_not_shown(tmp_path: Path) -> None:
+    canary = {"prometheus": "https://ann:hunter2@prometheus"}
+    with pytest.raises(TextgateError, match=r"must hold no credentials; .*TEXTGATE_PROMETHEUS_TOKEN") as refused:
+        load(write(tmp_path, deploy={"kserve": {"canary": canary}}))
+    assert "hunter2" not in str(refused.value)
 
 
 def test_the_default_config_is_valid() -> None:
@@ -56,6 +64,26 @@ def test_the_default_config_is_valid() -> None:
         ({"gate": {"rules": {"": {"metric": "accuracy", "at_least": 0.5}}}}, ["gate.rules", "at least 1 character"]),
         ({"gate": {"rules": {"accuracy": {"at_least": 85}}}}, ["accuracy is never above 1", "85 as a share"]),
         ({"deploy": {"mode": "auto"}}, ["deploy.mode auto needs promote.mode auto"]),
+        ({"deploy": {"target": "gke"}}, ["deploy.target", "'local' or 'kserve'", "'gke'"]),
+        ({"deploy": {"target": "kserve"}}, ["target kserve needs deploy.kserve.namespace"]),
+        ({"deploy": {"target": "kserve", "kserve": {"namespace": "a"}}}, ["needs deploy.kserve.image"]),
+        ({"deploy": {"kserve": {"min_replicas": 4}}}, ["max_replicas 3 is below min_replicas 4"]),
+        (
+            {"deploy": {"kserve": {"min_replicas": 0, "deployment_mode": "standard"}}},
+            ["min_replicas 0 needs deployment_mode serverless"],
+        ),
+        ({"deploy": {"kserve": {"requests": {"cpu": "2500m"}}}}, ["requests.cpu 2500m is above limits.cpu 2"]),
+        ({"deploy": {"kserve": {"requests": {"memory": "2G"}}}}, ["requests.memory 2G is above limits.memory 1Gi"]),
+        ({"deploy": {"kserve": {"limits": {"memory": "1 GB"}}}}, ["deploy.kserve.limits.memory", "'1 GB'"]),
+        ({"deploy": {"kserve": {"storage": "copies"}}}, ["storage copies is not on S3", "s3://bucket/prefix"]),
+        ({"deploy": {"kserve": {"namespace": "My Team"}}}, ["deploy.kserve.namespace", "'My Team'"]),
+        ({"deploy": {"kserve": {"annotations": {"textgate.version": "9"}}}}, ["textgate.version", "own to set"]),
+        ({"deploy": {"kserve": {"canary": {"steps": [50, 10]}}}}, ["deploy.kserve.canary: steps must rise"]),
+        ({"deploy": {"kserve": {"canary": {"steps": [100]}}}}, ["deploy.kserve.canary.steps.0", "less than or equal"]),
+        ({"deploy": {"kserve": {"canary": {"prometheus": "prom:9090"}}}}, ["prometheus must begin with http://"]),
+        ({"name": "3d", "deploy": KSERVE}, ["name 3d cannot be that of an InferenceService"]),
+        ({"name": "a" * 40, "deploy": KSERVE}, ["at most 39 characters"]),
+        ({"deploy": KSERVE, "serve": {"log": {"folder": "/var/log"}}}, ["serve.log.folder", "below /tmp"]),
         (
             {"base_model": {"reference": "a", "warm_start": "champion"}, "promote": {"keep_checkpoint": False}},
             ["base_model.warm_start champion needs promote.keep_checkpoint true"],

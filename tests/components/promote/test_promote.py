@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from components.base import registry, tracking
+from components.base.champion import reconcile
 from components.base.errors import TextgateError
 from components.base.mlflow_client import connect
 from components.base.promotion_log import LostRace, Promotion, PromotionLog, open_log
 from components.base.settings import RunStep
 from components.promote.component import promote as component
-from components.promote.promote import promote, reconcile
+from components.promote.promote import promote
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = RunStep(name="tiny")

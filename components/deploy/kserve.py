@@ -1,0 +1,160 @@
+"""The target `kserve`: the version becomes an InferenceService, beside the one before until it has shown itself."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from components.base import champion, registry
+from components.base.errors import TextgateError
+from components.base.promotion_log import Entry, PromotionLog
+from components.base.settings import DeployStep, RunStep
+from components.deploy import observed
+from components.deploy.cluster import Cluster
+from components.deploy.health import Probes, Prometheus, Source
+from components.deploy.manifests import RUNTIME, Release, inference_service, serving_runtime, with_promotion
+from components.deploy.observed import Manifest
+from components.deploy.rollout import KIND, Rollout, Unhealthy
+from components.deploy.storage import locate
+
+
+def render(release: Release, step: DeployStep) -> list[Manifest]:
+    """What is applied to the cluster in the end."""
+    return [serving_runtime(step.options.kserve), inference_service(release, step)]
+
+
+def resolve(
+    run: RunStep, name: str, version: str, digest: str, promotion: int, step: DeployStep, write: bool = True
+) -> Release:
+    uri = locate(run.name, version, digest, step.options.kserve, run.s3, write)
+    return Release(name, version, digest, promotion, uri)
+
+
+def deploy_kserve(run: RunStep, log: PromotionLog, head: Entry | None, release: Release, step: DeployStep) -> None:
+    """Without `head`, the release is a preview, which has no version before it to share traffic with.
+
+    Raises TextgateError where the version does not become Ready or passes a limit; where another was served before,
+    that one has the traffic again, and the promotion log and the alias say so.
+    """
+    kserve = step.options.kserve
+    if "@sha256:" not in kserve.image:
+        print(f"deploy.kserve.image {kserve.image} is a tag, which can move; an image@sha256:... cannot", flush=True)
+    cluster = Cluster(kserve.namespace)
+    live = cluster.find(KIND, release.name)
+    runtime, service = render(release, step)
+    rollout = Rollout(cluster, kserve, release.name)
+    if live is None or head is None or _is_same(live, release, rollout):
+        _replace(cluster, rollout, live, runtime, service)
+        return
+    _watch(run, release, step, live, rollout)
+    cluster.apply(runtime)
+    try:
+        _done(release.version, rollout.forward(service, live))
+    except Unhealthy as error:
+        before = rollout.mode.before(live) or observed.predictor(_previous(run, log, head, step))
+        _step_back(run, log, head, rollout, {**service, "spec": {"predictor": before}}, str(error))
+    except (TextgateError, KeyboardInterrupt) as error:
+        stands = f"the rollout of version {release.version} of {run.name} stands where it was; deploying again goes on"
+        if isinstance(error, TextgateError):
+            raise TextgateError(f"{error}\n{stands}") from None
+        print(stands, flush=True)
+        raise
+
+
+def _is_same(live: Manifest, release: Release, rollout: Rollout) -> bool:
+    """Whether the version in the main place is this very one already, and nothing but its settings can be new."""
+    moving = rollout.mode.in_flight(live) is not None and not observed.canaries(live)
+    return observed.digest(observed.predictor(live)) == release.digest and not moving
+
+
+def _replace(cluster: Cluster, rollout: Rollout, live: Manifest | None, runtime: Manifest, service: Manifest) -> None:
+    """Without steps: the first deployment, a preview, or the same version with other settings."""
+    wanted, known = observed.predictor(service), observed.predictor(live) if live else {}
+    version = observed.version(wanted)
+    if observed.digest(known) == observed.digest(wanted):
+        # Another number alone would start all pods again.
+        service = with_promotion(service, observed.promotion(known))
+    earlier = cluster.find("ServingRuntime", RUNTIME)
+    changed = _shape(cluster.apply(runtime)) != _shape(earlier)
+    applied = cluster.apply(service)
+    if live and _shape(applied) != _shape(live):
+        rollout.mark(live)
+    changed = changed or _shape(applied) != _shape(live)
+    try:
+        ready = rollout.wait(100, applied)
+    except Unhealthy as error:
+        advice = (
+            "KServe keeps what answered before until the new pods are ready"
+            if live
+            else "there is no version before it to go back to"
+        )
+        raise TextgateError(
+            f"version {version} in the InferenceService {rollout.name} is {error}; {advice}; mend the cause, and deploy"
+            " again"
+        ) from None
+    if changed:
+        _done(version, ready)
+    else:
+        print(f"version {version} is deployed as {rollout.name} already; nothing was changed", flush=True)
+
+
+def _shape(found: Manifest | None) -> Any:
+    """What tells whether somebody changed the object, its status aside."""
+    metadata = (found or {}).get("metadata", {})
+    return [metadata.get(key) for key in ("generation", "labels", "annotations")]
+
+
+def _watch(run: RunStep, release: Release, step: DeployStep, live: Manifest, rollout: Rollout) -> None:
+    """Gives the rollout what tells how the new version answers. Raises TextgateError where it would see nothing."""
+    limits = step.options.kserve.canary
+    if not limits.steps:
+        return
+
+    def probes() -> Source:
+        url = limits.url or observed.url(live, inside=bool(os.environ.get("KUBERNETES_SERVICE_HOST")))
+        return Probes(url, release, registry.download_pinned(run.name, release.version, release.digest))
+
+    if limits.prometheus:
+        rollout.source, rollout.fallback = Prometheus(limits.prometheus, release, limits.hold_s), probes
+    else:
+        rollout.source = probes()
+    rollout.source.reach()
+
+
+def _previous(run: RunStep, log: PromotionLog, head: Entry, step: DeployStep) -> Manifest:
+    """The service of the version that the champion took the place of, made anew: a rollout that was cut off has left
+    it only as a revision."""
+    entries = [entry for entry in log.entries() if entry.version == head.previous_version]
+    if not entries:
+        raise TextgateError(f"the promotion log has no version before version {head.version} of {run.name}")
+    before = entries[-1]
+    release = resolve(run, run.name, before.version, before.bundle_digest, before.number, step)
+    return inference_service(release, step)
+
+
+def _step_back(run: RunStep, log: PromotionLog, head: Entry, rollout: Rollout, service: Manifest, why: str) -> None:
+    """Raises TextgateError in any case, with what was done."""
+    previous = observed.version(observed.predictor(service))
+    told = f"version {head.version} of {run.name} did not pass: {why}"
+    before = champion.named(previous) if previous else "what was there before it"
+    rollout.retreat(_without_share(service))
+    print(f"{told}; the traffic goes back to {before}", flush=True)
+    try:
+        entry = champion.roll_back(run, log, head, previous, f"deploy stepped back from version {head.version}: {why}")
+        logged = f"entry {entry.number} of the promotion log says so"
+    except TextgateError as error:
+        logged = f"the promotion log could not say so: {error}"
+    try:
+        rollout.restore(_without_share(service))
+    except (Unhealthy, TextgateError) as error:
+        raise TextgateError(f"{told}; {before} is to answer again, but: {error}; {logged}") from None
+    raise TextgateError(f"{told}; {before} answers again, and {logged}")
+
+
+def _without_share(service: Manifest) -> Manifest:
+    predictor = {key: value for key, value in observed.predictor(service).items() if key != "canaryTrafficPercent"}
+    return {**service, "spec": {"predictor": predictor}}
+
+
+def _done(version: str, ready: Manifest) -> None:
+    print(f"version {version} answers as {ready['metadata']['name']} at {observed.url(ready)}", flush=True)

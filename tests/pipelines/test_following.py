@@ -76,5 +76,5 @@ def test_the_log_is_not_read_at_every_look(log: PromotionLog, tmp_path: Path) ->
 
 def test_what_the_deployment_said_is_told(log: PromotionLog, tmp_path: Path) -> None:
     head = promote(log, "1")
-    with pytest.raises(TextgateError, match=r"version 1, which the promotion log names, .* nowhere\.yaml"):
+    with pytest.raises(TextgateError, match=r"version 1, which the promotion log names, .*nowhere\.yaml"):
         deploy_here("tiny", ["--config", str(tmp_path / "nowhere.yaml")])(head)

@@ -23,6 +23,8 @@ from serving.errors import RequestError
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.models import ServedModel, Slot
 from serving.options import Options
+from serving.prediction_log import PredictionLog
+from serving.prediction_table import Answered
 from serving.processor import count_cores
 from serving.protocol import InferRequest, dump, infer_response, model_metadata, new_id, parse_infer
 from serving.v1 import parse_predict, predict_response
@@ -39,10 +41,13 @@ class Endpoints:
     def __init__(self, slot: Slot, options: Options, metrics: Metrics) -> None:
         self._slot, self._options, self._metrics = slot, options, metrics
         workers = options.workers or max(1, count_cores() // (options.threads or count_cores()))
+        self._log = PredictionLog(options.log) if options.log.folder else None
         self._batcher = Batcher(workers, options.max_batch, options.max_wait_ms / 1000, options.max_queue, metrics)
 
     def close(self) -> None:
         self._batcher.close()
+        if self._log:
+            self._log.close()
 
     async def server(self, _: Request) -> Response:
         return _json({"name": "textgate", "version": _own_version(), "extensions": ["binary_tensor_data"]})
@@ -64,6 +69,8 @@ class Endpoints:
         return _json({"name": name, "ready": not self._slot.stopping}, 503 if self._slot.stopping else 200)
 
     async def metrics(self, _: Request) -> Response:
+        if self._log:
+            self._metrics.unlogged.set(self._log.dropped)
         return Response(self._metrics.text(), headers={"content-type": CONTENT_TYPE})
 
     async def infer(self, request: Request) -> Response:
@@ -119,10 +126,14 @@ class Endpoints:
 
     async def _decide(self, asked: InferRequest, model: ServedModel, render: Callable[..., Rendered]) -> Rendered:
         predictor, timeout_s = model.predictor, self._options.timeout_ms / 1000
+        started = time.perf_counter()
         rows = predictor.task.read(asked.columns)
         probabilities = await self._batcher.probabilities(predictor, rows, min(asked.timeout_s or timeout_s, timeout_s))
         answers = predictor.task.answers(asked.columns, probabilities, predictor.decider, asked.top_k)
         self._metrics.answered(model, probabilities, answers)
+        if self._log:
+            took = (time.perf_counter() - started) * 1000
+            self._log.put(_answered(asked, model, answers, took))
         return render(asked, model, answers)
 
     def _asked(self, request: Request, model: ServedModel | None = None) -> ServedModel:
@@ -133,6 +144,12 @@ class Endpoints:
         if number != model.version:
             raise RequestError(404, f"there is no version {number} of {name}; this server serves {model.version}")
         return model
+
+
+def _answered(asked: InferRequest, model: ServedModel, answers: dict[str, Any], milliseconds: float) -> Answered:
+    task, digest = model.predictor.task, model.predictor.digest
+    named = (model.name, model.version, digest, task.name, task.inputs)
+    return Answered(time.time(), asked.id, *named, asked.columns, answers, milliseconds)
 
 
 def create_app(slot: Slot, options: Options, follow: Callable[[], Awaitable[None]] | None = None) -> Starlette:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from components.base.errors import TextgateError
@@ -16,15 +17,28 @@ Stamp = tuple[int, int] | None
 
 
 class Follower:
-    """Looks at the pin at `path` every `interval` seconds; one that was seen is not tried again until rewritten."""
+    """Looks at the pin at `path` every `interval` seconds; one that was seen is not tried again until rewritten.
 
-    def __init__(self, slot: Slot, path: Path, pin: Pin, threads: int = 0, interval: float = 1.0) -> None:
+    `ahead` is called before each look, and may rewrite the pin; what it raises is reported as a pin that failed is.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        path: Path,
+        pin: Pin,
+        threads: int = 0,
+        interval: float = 1.0,
+        ahead: Callable[[], None] | None = None,
+    ) -> None:
         self._slot = slot
         self._path = path
         self._pinned = pin
         self._threads = threads
         self._interval = interval
-        self._seen: Stamp = None
+        self._ahead = ahead
+        stamp = _stamp(path)
+        self._seen: Stamp = stamp if _is_still(path, pin) else None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -34,6 +48,12 @@ class Follower:
 
     def look(self) -> None:
         """Takes up the pin if it was rewritten since the last look. Raises nothing: a failure is kept in the slot."""
+        if self._ahead:
+            try:
+                self._ahead()
+            except TextgateError as error:
+                self._refuse("", str(error))
+                return
         stamp = _stamp(self._path)
         if stamp == self._seen:
             return
@@ -61,7 +81,14 @@ class Follower:
 
     def _refuse(self, version: str, error: str) -> None:
         self._slot.refuse(Refusal(version, error))
-        log.error("still serving version %s; the pin could not be followed: %s", self._slot.current.version, error)
+        log.error("still serving version %s; what is to follow it failed: %s", self._slot.current.version, error)
+
+
+def _is_still(path: Path, pin: Pin) -> bool:
+    try:
+        return read_pin(path) == pin
+    except TextgateError:
+        return False
 
 
 def _stamp(path: Path) -> Stamp:

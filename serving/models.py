@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.base.errors import TextgateError
+from serving.bundle import read_canary
 from serving.pins import Pin
 from serving.predictor import Predictor
+
+WARM_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -48,16 +51,30 @@ class Slot:
 
 def load_folder(folder: Path, name: str = "", version: str = "", threads: int = 0) -> ServedModel:
     """A bundle by itself. Its own name and the start of its digest stand in for a missing name and version."""
-    predictor = Predictor(folder, threads)
+    predictor = _load(folder, threads)
     return ServedModel(name or predictor.manifest.name, version or predictor.digest[:12], predictor)
 
 
 def load_pinned(pin: Pin, threads: int = 0) -> ServedModel:
     """Raises TextgateError when the folder does not hold the very bundle that the pin names."""
-    predictor = Predictor(Path(pin.bundle), threads)
+    predictor = _load(Path(pin.bundle), threads)
     if predictor.digest != pin.digest:
         raise TextgateError(
             f"the bundle {pin.bundle} has the digest {predictor.digest[:12]}, version {pin.version} of {pin.name}"
             f" has {pin.digest[:12]}"
         )
     return ServedModel(pin.name, pin.version, predictor)
+
+
+def _load(folder: Path, threads: int) -> Predictor:
+    """Warmed: it has answered texts alone and together, so that no request waits for what only first runs need."""
+    predictor = Predictor(folder, threads)
+    try:
+        examples = read_canary(folder)[:WARM_ROWS]
+    except TextgateError:  # a bundle can be without
+        return predictor
+    rows = predictor.task.read([[example[name] for example in examples] for name in predictor.task.inputs])
+    for row in rows:
+        predictor.probabilities([row])
+    predictor.probabilities(rows)
+    return predictor

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -37,11 +37,14 @@ def serve_bundle(
     _serve(Slot(load_folder(folder, name, version, options.threads)), options, None, port_file)
 
 
-def serve_pinned(pin_file: Path, options: Options, *, port_file: Path | None = None) -> None:
-    """Serves what the pin names, and each version it names later, until SIGTERM or SIGINT. See serve_bundle."""
+def serve_pinned(
+    pin_file: Path, options: Options, *, port_file: Path | None = None, ahead: Callable[[], None] | None = None
+) -> None:
+    """Serves what the pin names, and each version it names later, until SIGTERM or SIGINT. See serve_bundle, and
+    Follower of `ahead`."""
     pin = read_pin(pin_file)
     slot = Slot(load_pinned(pin, options.threads))
-    _serve(slot, options, Follower(slot, pin_file, pin, options.threads), port_file)
+    _serve(slot, options, Follower(slot, pin_file, pin, options.threads, ahead=ahead), port_file)
 
 
 class _Server(uvicorn.Server):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -86,3 +87,25 @@ def test_status_is_a_word_only_where_it_comes_first(run: Run, tiny_project: Path
 @pytest.mark.parametrize("words", [["deploy", "other"], ["deploy", "status", "other"], ["undeploy", "other"]])
 def test_the_config_of_another_model_is_refused(words: list[str], run: Run) -> None:
     assert "is the config of tiny, not of other" in told(run(*words))
+
+
+def test_the_server_follows_the_promotion_log_s_head(
+    champion: str, running: ModuleType, tiny_project: Path, workspace: Path, tmp_path: Path
+) -> None:
+    """The first one is deployed at its start; the next one when it is promoted, without a deployment by anybody."""
+    arguments = ("serve", "--config", str(tiny_project / "tiny.yaml"), "--follow", "head")
+    program = ("-c", "from pipelines.cli import main; main()")
+    with running.running(tmp_path, *arguments, program=program) as server:
+
+        def served() -> str:
+            version: str = server.infer("good").json()["model_version"]
+            return version
+
+        assert served() == champion
+        promote(RunStep(name="tiny"), "2", champion, why="second")
+        server.until(lambda: served() == "2")
+    assert read_pin(pin_path(workspace, "tiny")).version == "2"
+
+
+def test_a_server_that_follows_the_log_says_where_nothing_is_promoted(run: Run) -> None:
+    assert "no version of tiny is promoted; run" in told(run("serve", "--follow", "head"))

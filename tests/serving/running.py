@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,10 +35,10 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[Running]:
+def running(folder: Path, *arguments: str, program: Sequence[str] = ("-m", "serving.server")) -> Iterator[Running]:
     """`folder` takes the port file and the log."""
     port_file, log = folder / "port", folder / "server.log"
-    command = [sys.executable, "-m", "serving.server", "--port", "0", "--port-file", str(port_file), *arguments]
+    command = [sys.executable, *program, *arguments, "--port", "0", "--port-file", str(port_file)]
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
     try:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -179,3 +181,28 @@ def test_a_running_server_swaps_under_load_and_reports_what_fails(
         (200, "1", "positive"),
         (200, "2", "negative"),
     }
+
+
+def test_what_was_replaced_is_let_go(pinned: Pinned, slot: Slot, follower: Follower) -> None:
+    old = weakref.ref(slot.current.predictor)
+    pinned.pin("2")
+    follower.look()
+    assert slot.current.version == "2"
+    gc.collect()
+    assert old() is None
+
+
+def test_what_goes_ahead_may_rewrite_the_pin_and_its_failure_is_reported(pinned: Pinned, slot: Slot) -> None:
+    failures = iter([TextgateError("the log cannot be read")])
+
+    def ahead() -> None:
+        for failure in failures:
+            raise failure
+        pinned.pin("2")
+
+    follower = Follower(slot, pinned.path, read_pin(pinned.path), ahead=ahead)
+    follower.look()
+    assert slot.refused is not None
+    assert (slot.refused.error, slot.swaps) == ("the log cannot be read", {"taken": 0, "refused": 1})
+    follower.look()
+    assert (slot.current.version, slot.refused) == ("2", None)

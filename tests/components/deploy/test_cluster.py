@@ -134,6 +134,13 @@ def test_a_pod_acts_as_its_service_account(
     assert ("servingruntimes", "textgate") in cluster.objects
 
 
+def test_a_kubeconfig_goes_before_the_service_account(
+    cluster: State, service: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "192.0.2.1")
+    assert Cluster("models").apply(service)
+
+
 def _over_http(loader: object, configuration: object) -> None:
     configuration.host = loader.host.replace("https", "http")  # type: ignore[attr-defined]
     configuration.api_key["authorization"] = loader.token  # type: ignore[attr-defined]

@@ -29,19 +29,33 @@ CHANGES: dict[str, Any] = {
     "annotations": {"autoscaling.knative.dev/target": "8"},
 }
 READS_BACK = """
-import json, sys, kserve
+import json, re, sys, kserve
 from kubernetes import client
-class Answer:
-    def __init__(self, value): self.data = json.dumps(value)
-class Api(client.ApiClient):
-    def _ApiClient__deserialize(self, data, kind):
-        if isinstance(kind, str) and hasattr(kserve, kind): kind = getattr(kserve, kind)
-        return super()._ApiClient__deserialize(data, kind)
-api = Api()
+PLAIN = {"str": str, "int": int, "bool": bool, "object": object}
+def read(value, kind, where):
+    if many := re.fullmatch(r"list\\[(.*)\\]", kind):
+        return [read(one, many[1], where) for one in value]
+    if some := re.fullmatch(r"dict\\(str, (.*)\\)", kind):
+        return {key: read(one, some[1], f"{where}.{key}") for key, one in value.items()}
+    model = getattr(kserve, kind, None) or getattr(client, kind, None)
+    if not hasattr(model, "openapi_types"):
+        assert isinstance(value, PLAIN.get(kind, object)), f"{where}: {value!r} is no {kind}"
+        return value
+    names = {name: attribute for attribute, name in model.attribute_map.items()}
+    assert not value.keys() - names, f"{where}: {kind} has no {sorted(value.keys() - names)}"
+    given = {names[key]: read(one, model.openapi_types[names[key]], f"{where}.{key}") for key, one in value.items()}
+    return model(**given)
+def write(value):
+    if hasattr(value, "openapi_types"):
+        pairs = [(name, getattr(value, attribute)) for attribute, name in value.attribute_map.items()]
+        return {name: write(one) for name, one in pairs if one is not None}
+    if isinstance(value, dict):
+        return {key: write(one) for key, one in value.items()}
+    return [write(one) for one in value] if isinstance(value, list) else value
+KINDS = {"ServingRuntime": "V1alpha1ServingRuntime", "InferenceService": "V1beta1InferenceService"}
 for manifest in json.load(sys.stdin):
-    kind = {"ServingRuntime": kserve.V1alpha1ServingRuntime, "InferenceService": kserve.V1beta1InferenceService}
-    read = api.deserialize(Answer(manifest), kind[manifest["kind"]])
-    print(json.dumps(api.sanitize_for_serialization(read)))
+    found = read(manifest, KINDS[manifest["kind"]], manifest["kind"])
+    print(json.dumps(write(found)))
 """
 
 

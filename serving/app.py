@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from serving import page
 from serving.batching import Batcher
 from serving.binary import HEADER, read_header_size
 from serving.errors import RequestError
@@ -193,6 +194,7 @@ def _routes(endpoints: Endpoints) -> list[Route]:
         Route("/v2/models", endpoints.models),
         Route("/v1/models", endpoints.models),
         Route("/v1/models/{name}", endpoints.model_ready),
+        *page.routes(),
     ]
 
 

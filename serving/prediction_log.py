@@ -1,6 +1,7 @@
 """What was asked and answered, as Parquet files: the input of monitoring. Logging never blocks or fails a request.
 
-A file is <folder>/<model>/<date>/<time>-<host>-<pid>-<number>.parquet, in UTC; its name ends in .part until it is whole.
+A file is <folder>/<model>/<date>/<time>-<host>-<pid>-<number>.parquet, in UTC; its name ends in .part until it is
+whole.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Tab:
     """A page that is open. `requests` are the addresses it asked for, `complaints` what the console would show: errors,
     warnings, and what the Content-Security-Policy forbade."""
 
-    def __init__(self, browser: Chromium, page: Path, width: int, scheme: str) -> None:
+    def __init__(self, browser: Chromium, page: Path | str, width: int, scheme: str) -> None:
         self._browser = browser
         self._target = browser.command("Target.createTarget", url="about:blank")["targetId"]
         attached = browser.command("Target.attachToTarget", targetId=self._target, flatten=True)
@@ -84,7 +84,7 @@ class Tab:
         self._do("Emulation.setEmulatedMedia", features=features)
         self._do("Emulation.setFocusEmulationEnabled", enabled=True)
         self._do("Page.setLifecycleEventsEnabled", enabled=True)
-        loader = self._do("Page.navigate", url=page.as_uri())["loaderId"]
+        loader = self._do("Page.navigate", url=page if isinstance(page, str) else page.as_uri())["loaderId"]
         while not self._loaded(loader):
             browser.listen()
 
@@ -120,6 +120,10 @@ class Tab:
     def press(self, key: str) -> None:
         for kind in ("keyDown", "keyUp"):
             self._do("Input.dispatchKeyEvent", type=kind, **KEYS[key])
+
+    def type(self, text: str) -> None:
+        """Where the focus is."""
+        self._do("Input.insertText", text=text)
 
     def close(self) -> None:
         self._browser.command("Target.closeTarget", targetId=self._target)
@@ -167,7 +171,7 @@ def browse(chromium: Chromium) -> Iterator[Callable[..., Tab]]:
     """Opens a page as a window of that width shows it, in the `light` or `dark` scheme."""
     tabs: list[Tab] = []
 
-    def open_tab(page: Path, width: int = 1200, scheme: str = "light") -> Tab:
+    def open_tab(page: Path | str, width: int = 1200, scheme: str = "light") -> Tab:
         tabs.append(Tab(chromium, page, width, scheme))
         return tabs[-1]
 

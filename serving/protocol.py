@@ -49,7 +49,8 @@ def parse_infer(
         inputs = read_binary(inputs, body[header_size:])
     parameters = _parameters(value.get("parameters"))
     outputs = _outputs(value.get("outputs"), task)
-    raw = {name for name, asked in outputs.items() if asked.get("binary_data", parameters.get("binary_data_output"))}
+    all_raw = _flag(parameters, "binary_data_output", False)
+    raw = {name for name, asked in outputs.items() if _flag(asked, "binary_data", all_raw)}
     return InferRequest(
         id=identity or known_id,
         columns=_columns(inputs, task.inputs, options),
@@ -129,6 +130,13 @@ def _parameters(parameters: Any) -> dict[str, Any]:
     if not isinstance(parameters, dict):
         raise RequestError(400, "parameters must be an object")
     return parameters
+
+
+def _flag(parameters: dict[str, Any], name: str, otherwise: bool) -> bool:
+    value = parameters.get(name, otherwise)
+    if not isinstance(value, bool):
+        raise RequestError(400, f"{name} must be true or false, got {shown(value)}")
+    return value
 
 
 def _timeout_s(parameters: dict[str, Any]) -> float:

@@ -1,5 +1,5 @@
 """The HTTP face of one served model: health, metadata and inference by the Open Inference Protocol v2, the older v1,
-and metrics."""
+metrics, and what all of it looks like."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import contextlib
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from starlette.applications import Starlette
@@ -23,6 +22,7 @@ from serving.binary import HEADER, read_header_size
 from serving.errors import RequestError
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.models import ServedModel, Slot
+from serving.openapi import document, own_version
 from serving.options import Options
 from serving.prediction_log import PredictionLog
 from serving.prediction_table import Answered
@@ -51,7 +51,7 @@ class Endpoints:
             self._log.close()
 
     async def server(self, _: Request) -> Response:
-        return _json({"name": "textgate", "version": _own_version(), "extensions": ["binary_tensor_data"]})
+        return _json({"name": "textgate", "version": own_version(), "extensions": ["binary_tensor_data"]})
 
     async def live(self, _: Request) -> Response:
         return _json({"live": True})
@@ -73,6 +73,9 @@ class Endpoints:
         if self._log:
             self._metrics.unlogged.set(self._log.dropped)
         return Response(self._metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+    async def openapi(self, _: Request) -> Response:
+        return _json(document(self._slot.current, self._options))
 
     async def infer(self, request: Request) -> Response:
         def parse(model: ServedModel, body: bytes, known_id: str) -> InferRequest:
@@ -104,7 +107,7 @@ class Endpoints:
         status = 500
         try:
             model = self._asked(request, model)
-            body = await _body(request, self._options.max_body_bytes)
+            body = await _body(request, self._options)
             asked = parse(model, body, identity)
             if ID.fullmatch(asked.id):
                 identity = asked.id
@@ -190,6 +193,7 @@ def _routes(endpoints: Endpoints) -> list[Route]:
         Route("/v2/health/live", endpoints.live),
         Route("/v2/health/ready", endpoints.ready),
         Route("/metrics", endpoints.metrics),
+        Route("/openapi.json", endpoints.openapi),
         Route("/v2", endpoints.server),
         Route("/v2/models", endpoints.models),
         Route("/v1/models", endpoints.models),
@@ -198,27 +202,25 @@ def _routes(endpoints: Endpoints) -> list[Route]:
     ]
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def _body(request: Request, options: Options) -> bytes:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise RequestError(415, "the body must come as it is, without a content-encoding")
+    most, timeout_s = options.max_body_bytes, options.timeout_ms / 1000
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most:
-            raise RequestError(413, f"the body is longer than {most} bytes")
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(timeout_s):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > most:
+                    raise RequestError(413, f"the body is longer than {most} bytes")
+                chunks.append(chunk)
+    except TimeoutError:
+        raise RequestError(408, f"the body did not come within {timeout_s:g} s") from None
     return b"".join(chunks)
 
 
 def _in_header(text: str) -> str:
     return "".join(character if " " < character < "\x7f" else "?" for character in text)
-
-
-def _own_version() -> str:
-    try:
-        return version("textgate")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _json(value: Any, status: int = 200) -> Response:

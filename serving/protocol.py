@@ -49,7 +49,8 @@ def parse_infer(
         inputs = read_binary(inputs, body[header_size:])
     parameters = _parameters(value.get("parameters"))
     outputs = _outputs(value.get("outputs"), task)
-    raw = {name for name, asked in outputs.items() if asked.get("binary_data", parameters.get("binary_data_output"))}
+    all_raw = _flag(parameters, "binary_data_output", False)
+    raw = {name for name, asked in outputs.items() if _flag(asked, "binary_data", all_raw)}
     return InferRequest(
         id=identity or known_id,
         columns=_columns(inputs, task.inputs, options),
@@ -106,7 +107,7 @@ def _texts(tensor: dict[str, Any], name: str, options: Options) -> list[str]:
         raise RequestError(400, f"the data of {name} must be a list of strings")
     check_texts(data, name, options)
     shape = tensor.get("shape")
-    if shape != [len(data)] or type(shape[0]) is not int:
+    if not isinstance(shape, list) or list(map(_whole, shape)) != [len(data)]:
         raise RequestError(400, f"the shape of {name} must be [{len(data)}], as many as its data, got {shown(shape)}")
     return data
 
@@ -131,11 +132,19 @@ def _parameters(parameters: Any) -> dict[str, Any]:
     return parameters
 
 
+def _flag(parameters: dict[str, Any], name: str, otherwise: bool) -> bool:
+    value = parameters.get(name, otherwise)
+    if not isinstance(value, bool):
+        raise RequestError(400, f"{name} must be true or false, got {shown(value)}")
+    return value
+
+
 def _timeout_s(parameters: dict[str, Any]) -> float:
     """In microseconds, as Triton's clients send it."""
-    timeout = parameters.get("timeout", 0)
-    if type(timeout) is not int or not 0 <= timeout < 1 << 63:
-        raise RequestError(400, f"timeout must be a whole number of microseconds, got {shown(timeout)}")
+    given = parameters.get("timeout", 0)
+    timeout = _whole(given)
+    if timeout is None or not 0 <= timeout < 1 << 63:
+        raise RequestError(400, f"timeout must be a whole number of microseconds, got {shown(given)}")
     return timeout / 1_000_000
 
 
@@ -144,10 +153,17 @@ def read_top_k(parameters: dict[str, Any], task: Task, labels: int) -> int:
         return 0
     if not task.ranks:
         raise RequestError(400, f"top_k is not for the task {task.name}; leave it out")
-    top_k = parameters["top_k"]
-    if type(top_k) is int and 1 <= top_k <= labels:
+    top_k = _whole(parameters["top_k"])
+    if top_k is not None and 1 <= top_k <= labels:
         return top_k
-    raise RequestError(400, f"top_k must be a whole number from 1 to {labels}, got {shown(top_k)}")
+    raise RequestError(400, f"top_k must be a whole number from 1 to {labels}, got {shown(parameters['top_k'])}")
+
+
+def _whole(number: Any) -> int | None:
+    """However it is written, as 1 or as 1.0: JSON has one kind of numbers."""
+    if isinstance(number, float) and number.is_integer():
+        return int(number)
+    return number if type(number) is int else None
 
 
 def _outputs(outputs: Any, task: Task) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ import uvicorn
 from components.base.errors import TextgateError
 from components.base.files import write_text
 from serving.app import create_app
+from serving.connection import Connection
 from serving.follower import Follower
 from serving.models import Slot, load_folder, load_pinned
 from serving.options import Options
@@ -67,6 +68,7 @@ def _serve(slot: Slot, options: Options, follower: Follower | None, port_file: P
     app = create_app(slot, options, follower.run if follower else None)
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_config=None,
         log_level="warning",
         access_log=False,

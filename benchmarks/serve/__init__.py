@@ -1,0 +1,3 @@
+"""The serve part: the server as clients see it."""
+
+PARTS = ("malformed",)

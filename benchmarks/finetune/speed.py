@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmarks.finetune.prepared import base_model, encode, read, write_batches
 from benchmarks.harness import Figure, at_least
+from benchmarks.peer_environment import TORCH, NoPeer
 from benchmarks.public_data import Absent
-from benchmarks.torch_environment import NoTorch, torch_python
 
 FOLDER = Path(__file__).parent
 BATCHES, PADDED_BATCHES, RUNS, THREADS, LOOP_ROWS = 60, 12, 3, 2, 1920
@@ -37,8 +37,8 @@ def figures(data: Path | None) -> list[Figure]:
 
 def _beside_torch(folder: Path, rows: int) -> list[Figure]:
     try:
-        torch = [torch_python(), str(FOLDER / "torch_loop.py"), str(base_model())]
-    except NoTorch as reason:
+        torch = [TORCH.python(), str(FOLDER / "torch_loop.py"), str(base_model())]
+    except NoPeer as reason:
         return [Figure("train step beside a PyTorch loop", f"skipped: {reason}", "")]
     ours = [sys.executable, "-m", "benchmarks.finetune.our_loop", "step", str(base_model())]
     commands = {

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Figure, at_least, at_most
+from benchmarks.peer_environment import NoPeer
 from benchmarks.public_data import Absent
 from benchmarks.quantize.batches import BATCH
 from benchmarks.quantize.peers import FUSED, torch_models
 from benchmarks.quantize.prepared import Prepared, prepare
-from benchmarks.torch_environment import NoTorch
 from components.base.truncation import Truncation
 from components.quantize.comparison import compare
 from serving.bundle import MODEL, TOKENIZER
@@ -36,7 +36,7 @@ def figures(data: Path | None) -> list[Figure]:
     ]
     try:
         found += _costs(prepared, FUSED, torch_models(prepared).int8, exact)
-    except NoTorch as reason:
+    except NoPeer as reason:
         found.append(Figure("accuracy of torch's export in int8", f"skipped: {reason}", ""))
     return found
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness import Figure, at_least, at_most
+from benchmarks.peer_environment import NoPeer
 from benchmarks.public_data import Absent
 from benchmarks.quantize.batches import BATCH
 from benchmarks.quantize.peers import FUSED, PLAIN, SAVED_MODEL, saved_model, torch_models
 from benchmarks.quantize.prepared import prepare
 from benchmarks.quantize.rounds import Engine, Measured, measure
-from benchmarks.torch_environment import NoTorch
 from serving.bundle import MODEL
 
 FLOAT = "float32"
@@ -33,7 +33,7 @@ def figures(data: Path | None) -> list[Figure]:
     try:
         peers = torch_models(prepared)
         engines |= {FUSED: Engine("onnx", peers.int8), PLAIN: Engine("onnx", peers.plain)}
-    except NoTorch as reason:
+    except NoPeer as reason:
         skipped.append(Figure("latency beside torch's export", f"skipped: {reason}", ""))
     engines[SAVED_MODEL] = Engine("tensorflow", saved_model(prepared))
     engines |= {name: Engine("onnx", candidates / f"{name}.onnx") for name in (FLOAT, "mixed")}

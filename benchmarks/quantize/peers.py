@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.peer_environment import TORCH
 from benchmarks.quantize.prepared import Prepared
-from benchmarks.torch_environment import run_torch
 from components.base.files import new_folder, read_json
 
 SAVED_MODEL, PLAIN, FUSED = "TensorFlow SavedModel", "torch float", "torch int8, fused"
@@ -47,11 +47,11 @@ def saved_model(prepared: Prepared) -> Path:
 
 
 def torch_models(prepared: Prepared) -> TorchModels:
-    """Raises NoTorch."""
+    """Raises NoPeer."""
     target, source = prepared.folder / "torch", prepared.checkpoint / "hf"
     if not target.exists():
         config = read_json(source / "config.json")
         sizes = [str(config[name]) for name in ("num_attention_heads", "hidden_size")]
         with new_folder(target) as folder:
-            run_torch(Path(__file__).with_name("torch_export.py"), str(source), *sizes, str(folder))
+            TORCH.run(Path(__file__).with_name("torch_export.py"), str(source), *sizes, str(folder))
     return TorchModels(target / "plain.onnx", target / "int8.onnx")

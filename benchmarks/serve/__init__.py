@@ -1,3 +1,3 @@
-"""The serve part: the server as clients see it."""
+"""The serve part: the server over HTTP beside the bare model, other servers, and what may befall it."""
 
-PARTS = ("malformed",)
+PARTS = ("clients", "latency", "peers", "throughput", "start", "swaps", "malformed", "overload", "soak")

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 COMMANDS = {
+    "bench": "how much a server bears",
     "bundle": "show, verify or time a bundle",
     "compile": "write the compiled pipeline of a config",
     "config": "check a config file",

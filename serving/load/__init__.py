@@ -1,0 +1,1 @@
+"""Load on a server: see caller.py for what is measured, process.py for how; `python -m serving.load URL < BODIES`."""

@@ -40,7 +40,7 @@ def test_a_bundle_gets_a_server_of_its_own(tiny: ModuleType, tmp_path: Path) -> 
     assert result.exit_code == 0, result.exception
     lines = [line.split() for line in result.output.splitlines()]
     assert lines[0][:2] == ["tiny,", "version"] and "3 texts" in result.output
-    assert lines[1] == "load answers/s p50 ms p95 ms p99 ms max ms refused failed".split()
+    assert lines[1] == ["load", "answers/s", "p50", "ms", "p95", "ms", "p99", "ms", "max", "ms", "refused", "failed"]
     assert [line[:2] for line in lines[2:]] == [["1", "client"], ["16", "clients"]]
     assert all(float(line[2]) > 0 and line[-2:] == ["0", "0"] for line in lines[2:])
     report = read_json(tmp_path / "bench.json")

@@ -70,7 +70,7 @@ def test_what_cannot_be_measured_is_said(server: Any, tmp_path: Path) -> None:
         ((*url, "--texts", tmp_path / "empty"), "holds no text"),
         ((*url, "--texts", tmp_path / "none"), "cannot be read"),
         ((*url, "--texts", tmp_path / "one"), "reads text and text_pair"),
-        ((*url, "--texts", tmp_path / "long"), "under the load of 1 client: status 400"),
+        ((*url, "--texts", tmp_path / "long"), "under the load of 1 client: status 413"),
     ]:
         error = bench(*arguments).exception
         assert isinstance(error, TextgateError) and reason in str(error), (arguments, error)

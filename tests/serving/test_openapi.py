@@ -13,6 +13,7 @@ import pytest
 import schemathesis
 from starlette.routing import Route
 
+from serving import page
 from serving.app import create_app
 from serving.models import Slot, load_folder
 from serving.openapi import document
@@ -52,7 +53,11 @@ def validator(found: dict[str, Any], name: str) -> jsonschema_rs.Draft202012Vali
 
 def routes(slot: Slot) -> dict[str, set[str]]:
     listed = [route for route in create_app(slot, OPTIONS).routes if isinstance(route, Route)]
-    return {route.path: {method.lower() for method in (route.methods or set()) - {"HEAD"}} for route in listed}
+    return {
+        route.path: {method.lower() for method in (route.methods or set()) - {"HEAD"}}
+        for route in listed
+        if route.path not in page.FILES
+    }
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -32,6 +32,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",
+    "vary": "accept",
 }
 
 
@@ -40,6 +41,9 @@ def routes() -> list[Route]:
 
 
 async def _answer(request: Request) -> Response:
+    if request.url.path == "/" and "text/html" not in request.headers.get("accept", ""):
+        # Who is no browser asks here whether the server lives, by the older protocol.
+        return Response(b'{"status":"alive"}', media_type="application/json", headers={"vary": "accept"})
     name, media_type = FILES[request.url.path]
     return Response(_read(name), media_type=media_type, headers=HEADERS)
 

@@ -148,7 +148,7 @@ def test_only_the_server_itself_is_asked(browse: Browse, servers: Callable[[str]
     own = [url for url in tab.requests if not url.startswith("data:")]
     assert len(own) >= 6
     assert {url.startswith(str(server.http.base_url)) for url in own} == {True}
-    headers = server.http.get("/").headers
+    headers = server.http.get("/", headers={"accept": "text/html,*/*;q=0.8"}).headers
     assert "default-src 'none'" in headers["content-security-policy"]
 
 
@@ -188,3 +188,8 @@ def test_it_fits_a_small_window(browse: Browse, servers: Callable[[str], Any], s
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
     dark = tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(23, 25, 28)"
     assert dark == (scheme == "dark")
+
+
+def test_who_is_no_browser_is_told_that_the_server_lives(servers: Callable[[str], Any]) -> None:
+    """As the older protocol has it at /."""
+    assert servers("single-label").http.get("/").json() == {"status": "alive"}

@@ -22,11 +22,15 @@ from serving.prediction_table import Answered, Kind, schema, to_table
 
 log = logging.getLogger("textgate.serving")
 
-# Answers in memory at most, while the disk is slow or away.
+# Answers, and characters of their texts, in memory at most, while the disk is slow or away.
 MOST = 100_000
-COMPLAINT_S = 60.0
+MOST_CHARACTERS = 16_000_000
+# What is worth being written as a part of a file.
 PART_ROWS = 1_000
-PAUSE_S = 1.0
+PART_CHARACTERS = 1_000_000
+COMPLAINT_S = 60.0
+# How long a server that stops waits for the disk.
+CLOSE_S = 10.0
 PART = ".part"
 
 
@@ -43,7 +47,7 @@ class PredictionLog:
         self._folder = Path(options.folder)
         self._bound = int(options.sample * (1 << 32))
         self._waiting: deque[Answered] = deque()
-        self._rows = 0
+        self._rows = self._characters = 0
         self.dropped = 0
         self._complained = -COMPLAINT_S
         self._number = 0
@@ -55,28 +59,35 @@ class PredictionLog:
     def put(self, answered: Answered) -> None:
         if self._bound <= _hash(answered.request_id):
             return
-        rows = len(answered.columns[0])
+        rows, characters = len(answered.columns[0]), sum(len(text) for column in answered.columns for text in column)
         with self._changed:
-            if self._closed or self._rows + rows > MOST:
-                self.dropped += rows
+            room = self._rows + rows <= MOST and self._characters + characters <= MOST_CHARACTERS
+            if room and not self._closed:
+                self._waiting.append(answered)
+                self._rows += rows
+                self._characters += characters
+                if self._is_part():
+                    self._changed.notify()
                 return
-            self._waiting.append(answered)
-            self._rows += rows
-            if self._rows >= min(PART_ROWS, self._options.rows):
-                self._changed.notify()
+        self._lose(rows, "it is closed" if room else "the disk is too slow")
 
     def close(self) -> None:
-        """Writes what there is."""
+        """Writes what there is, unless the disk takes too long."""
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            log.warning("predictions are lost: the disk of %s did not take the last within %g s", self._folder, CLOSE_S)
+
+    def _is_part(self) -> bool:
+        return self._rows >= min(PART_ROWS, self._options.rows) or self._characters >= PART_CHARACTERS
 
     def _work(self) -> None:
         try:
             self._clean()
         except OSError as error:
-            self._complain(error)
+            self._complain("old files cannot be deleted", error)
         file: _File | None = None
         closed = False
         while not closed:
@@ -105,11 +116,11 @@ class PredictionLog:
                 if file is None
                 else max(0.0, file.opened + self._options.seconds - time.monotonic())
             )
-            if not self._closed and self._rows < min(PART_ROWS, self._options.rows):
+            if not self._closed and not self._is_part():
                 self._changed.wait(min(pause, 1.0) if file is None else pause)
             part = list(self._waiting)
             self._waiting.clear()
-            self._rows = 0
+            self._rows = self._characters = 0
             return self._closed, part
 
     def _open(self, first: Answered, kind: Kind) -> _File:
@@ -123,10 +134,13 @@ class PredictionLog:
     def _finish(self, file: _File) -> None:
         try:
             file.close()
-            self._drop_oldest()
         except Exception as error:
             self._lose(file.rows, error)
             _discard(file)
+        try:
+            self._drop_oldest()
+        except OSError as error:
+            self._complain("old files cannot be deleted", error)
 
     def _drop_oldest(self) -> None:
         if self._options.keep:
@@ -142,15 +156,18 @@ class PredictionLog:
             if found and (int(found[1]) == os.getpid() or not _is_running(int(found[1]))):
                 path.unlink(missing_ok=True)
 
-    def _lose(self, rows: int, error: Exception) -> None:
-        self.dropped += rows
-        self._complain(error)
+    def _lose(self, rows: int, why: Exception | str) -> None:
+        with self._changed:
+            self.dropped += rows
+        self._complain("predictions cannot be logged", why)
 
-    def _complain(self, error: Exception) -> None:
-        if time.monotonic() - self._complained >= COMPLAINT_S:
+    def _complain(self, what: str, why: Exception | str) -> None:
+        with self._changed:
+            if time.monotonic() - self._complained < COMPLAINT_S:
+                return
             self._complained = time.monotonic()
-            why = getattr(error, "strerror", None) or error
-            log.warning("predictions cannot be logged in %s: %s; %d are lost so far", self._folder, why, self.dropped)
+        why = getattr(why, "strerror", None) or why
+        log.warning("%s in %s: %s; %d are lost so far", what, self._folder, why, self.dropped)
 
 
 class _File:

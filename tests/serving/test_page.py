@@ -152,6 +152,19 @@ def test_only_the_server_itself_is_asked(browse: Browse, servers: Callable[[str]
     assert "default-src 'none'" in headers["content-security-policy"]
 
 
+def test_what_is_sent_twice_by_the_keyboard_is_asked_once(browse: Browse, servers: Callable[[str], Any]) -> None:
+    tab = opened(browse, servers("single-label"))
+    tab.evaluate("""{
+      const area = document.querySelector('textarea')
+      const send = () => area.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', ctrlKey: true}))
+      area.value = 'good'
+      send()
+      send()
+    }""")
+    assert tab.evaluate(ANSWER % (json.dumps("[]"), PATIENCE_MS))[-1] == "Answered by version 7."
+    assert len([url for url in tab.requests if url.endswith("/infer")]) == 1
+
+
 def test_errors_are_said_in_words(browse: Browse, servers: Callable[[str], Any]) -> None:
     tab = opened(browse, servers("single-label"))
     assert ask(tab, "x" * 20_001) == ["The server refused: text 0 has 20001 characters; send at most 20000"]

@@ -188,7 +188,7 @@ def test_a_full_disk_loses_the_file_and_later_ones_are_written(tmp_path: Path, m
 
 
 def test_while_the_disk_is_slow_nobody_waits_and_memory_is_bounded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     go, real = threading.Event(), pq.ParquetWriter.write_table
     monkeypatch.setattr("serving.prediction_log.MOST", 10)
@@ -199,9 +199,65 @@ def test_while_the_disk_is_slow_nobody_waits_and_memory_is_bounded(
     for _ in range(12):
         log.put(single("x"))
     assert log.dropped == 2
+    assert "the disk is too slow; 1 are lost so far" in caplog.text
     go.set()
     log.close()
     assert sum(pq.read_metadata(path).num_rows for path in files(tmp_path)) == 11
+
+
+def test_long_texts_wait_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, real = threading.Event(), pq.ParquetWriter.write_table
+    monkeypatch.setattr("serving.prediction_log.MOST_CHARACTERS", 100)
+    monkeypatch.setattr("serving.prediction_log.PART_CHARACTERS", 30)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", lambda *given: go.wait(PATIENCE_S) and real(*given))
+    log = PredictionLog(LogOptions(folder=str(tmp_path), seconds=60))
+    log.put(single("x" * 30))
+    until(lambda: log._rows == 0)
+    log.put(single("x" * 60))
+    log.put(single("x" * 41))
+    log.put(single("x" * 40))
+    assert log.dropped == 1
+    go.set()
+    until(lambda: log._rows == 0)
+    log.put(single("x" * 99))
+    log.close()
+    assert log.dropped == 1
+    (path,) = files(tmp_path)
+    assert sorted(pq.read_table(path)["text_characters"].to_pylist()) == [30, 40, 60, 99]
+
+
+def test_a_disk_that_hangs_does_not_keep_a_server_from_stopping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    go = threading.Event()
+    monkeypatch.setattr("serving.prediction_log.CLOSE_S", 0.1)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", lambda *_: go.wait(PATIENCE_S))
+    log = PredictionLog(LogOptions(folder=str(tmp_path), rows=1))
+    log.put(single("x"))
+    until(lambda: log._rows == 0)
+    log.close()
+    assert log._thread.is_alive()
+    assert "did not take the last within 0.1 s" in caplog.text
+    go.set()
+    log._thread.join(PATIENCE_S)
+
+
+def test_old_files_that_cannot_be_deleted_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unlink(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    log = PredictionLog(LogOptions(folder=str(tmp_path), rows=1, keep=1))
+    monkeypatch.setattr(Path, "unlink", unlink)
+    for number in range(3):
+        log.put(single("x", version=str(number)))
+        until(lambda: len(files(tmp_path)) > number)  # noqa: B023
+    log.close()
+    assert log.dropped == 0
+    assert [record.message for record in caplog.records] == [
+        f"old files cannot be deleted in {tmp_path}: Permission denied; 0 are lost so far"
+    ]
 
 
 def test_what_a_dead_process_left_is_cleaned_up(tmp_path: Path) -> None:

@@ -24,12 +24,13 @@ BUSY = (429, 503)
 
 @dataclass(frozen=True)
 class Description:
-    """What a server says of its model: the names of what it reads and answers, and its labels."""
+    """What a server says of its model: the names of what it reads and answers, its labels, and its version."""
 
     name: str
     inputs: list[str]
     outputs: list[str]
     labels: list[str]
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def infer_path(name: str) -> str:
 def describe(metadata: dict[str, Any]) -> Description:
     """Reads the answer to model_path."""
     inputs, outputs = ([tensor["name"] for tensor in metadata[side]] for side in ("inputs", "outputs"))
-    return Description(metadata["name"], inputs, outputs, metadata["parameters"]["labels"])
+    return Description(metadata["name"], inputs, outputs, metadata["parameters"]["labels"], metadata["versions"][0])
 
 
 def infer_body(model: Description, rows: Sequence[Row], top_k: int = 1) -> dict[str, Any]:
@@ -145,11 +146,16 @@ class Client:
             raise self._strange(answer) from None
 
     def infer(self, model: Description, rows: Sequence[Row], top_k: int = 1) -> list[Prediction]:
-        answer = self._ask("POST", infer_path(model.name), infer_body(model, rows, top_k))
-        try:
-            return predictions(model, rows, answer)
-        except (KeyError, IndexError, TypeError, ValueError):
-            raise self._strange(answer) from None
+        """By the version that serves, which need not be the one of `model`."""
+        while True:
+            answer = self._ask("POST", infer_path(model.name), infer_body(model, rows, top_k))
+            try:
+                # Of several labels alone an answer is read by their order, which is the version's own.
+                if "labels" not in model.outputs or answer["model_version"] == model.version:
+                    return predictions(model, rows, answer)
+            except (KeyError, IndexError, TypeError, ValueError):
+                raise self._strange(answer) from None
+            model = self.describe(model.name)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         end = time.monotonic() + self._patience_s

@@ -1,7 +1,7 @@
 """What was asked and answered, as Parquet files: the input of monitoring. Logging never blocks or fails a request.
 
-A file is <folder>/<model>/<date>/<time>-<host>-<pid>-<number>.parquet, in UTC; its name ends in .part until it is
-whole.
+A file is <folder>/<model>/<date>/<time>-<host>-<pid>-<number>.parquet, in UTC; until it is whole its name begins with a
+dot and ends in .part, so that neither who reads the folder nor who reads *.parquet finds it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ import time
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from serving.options import LogOptions
 from serving.prediction_table import Answered, Kind, schema, to_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger("textgate.serving")
 
@@ -32,6 +36,7 @@ COMPLAINT_S = 60.0
 # How long a server that stops waits for the disk.
 CLOSE_S = 10.0
 PART = ".part"
+LEFT_S = 24 * 3600.0
 
 
 class PredictionLog:
@@ -98,8 +103,13 @@ class PredictionLog:
                     file = None
                 rows = sum(len(one.columns[0]) for one in answers)
                 try:
-                    file = file or self._open(answers[0], kind)
-                    file.write(answers)
+                    table = to_table(answers, schema(kind, self._options.texts))
+                except Exception as error:  # whatever it is: what was written before stays
+                    self._lose(rows, error)
+                    continue
+                try:
+                    file = file or self._open(answers[0], kind, table.schema)
+                    file.write(table)
                 except Exception as error:  # whatever it is: a request must not see it
                     self._lose(rows + (file.rows if file else 0), error)
                     _discard(file)
@@ -123,13 +133,13 @@ class PredictionLog:
             self._rows = self._characters = 0
             return self._closed, part
 
-    def _open(self, first: Answered, kind: Kind) -> _File:
+    def _open(self, first: Answered, kind: Kind, known: pa.Schema) -> _File:
         now = datetime.now(UTC)
         folder = self._folder / _in_path(first.model) / f"{now:%Y-%m-%d}"
         folder.mkdir(parents=True, exist_ok=True)
         self._number += 1
         name = f"{now:%H%M%S.%f}-{_in_path(socket.gethostname())}-{os.getpid()}-{self._number}.parquet"
-        return _File(folder / name, kind, self._options.texts)
+        return _File(folder / name, kind, known)
 
     def _finish(self, file: _File) -> None:
         try:
@@ -138,22 +148,26 @@ class PredictionLog:
             self._lose(file.rows, error)
             _discard(file)
         try:
-            self._drop_oldest()
+            self._drop_oldest(file)
         except OSError as error:
             self._complain("old files cannot be deleted", error)
 
-    def _drop_oldest(self) -> None:
+    def _drop_oldest(self, file: _File) -> None:
         if self._options.keep:
-            files = sorted(self._folder.glob("*/*/*.parquet"), key=lambda path: (path.parent.name, path.name))
-            for path in files[: -self._options.keep]:
+            model = file.path.parent.parent
+            for path in sorted(model.glob("*/*.parquet"))[: -self._options.keep]:
                 path.unlink(missing_ok=True)
 
     def _clean(self) -> None:
-        """Of processes on this host that are gone, what they left half-written."""
+        """What processes left half-written: of this host those that are gone, of others after a day."""
         host = re.escape(_in_path(socket.gethostname()))
-        for path in self._folder.glob(f"*/*/*{PART}"):
+        for path in self._folder.glob(f"*/*/.*{PART}"):
             found = re.search(rf"-{host}-(\d+)-\d+\.parquet{PART}$", path.name)
-            if found and (int(found[1]) == os.getpid() or not _is_running(int(found[1]))):
+            if found:
+                gone = int(found[1]) == os.getpid() or not _is_running(int(found[1]))
+            else:
+                gone = time.time() - path.stat().st_mtime > self._options.seconds + LEFT_S
+            if gone:
                 path.unlink(missing_ok=True)
 
     def _lose(self, rows: int, why: Exception | str) -> None:
@@ -171,16 +185,14 @@ class PredictionLog:
 
 
 class _File:
-    def __init__(self, path: Path, kind: Kind, texts: bool) -> None:
+    def __init__(self, path: Path, kind: Kind, known: pa.Schema) -> None:
         import pyarrow.parquet as pq
 
         self.kind, self.rows, self.opened = kind, 0, time.monotonic()
-        self._path, self._beside = path, path.with_name(path.name + PART)
-        self._schema = schema(kind, texts)
-        self._writer = pq.ParquetWriter(self._beside, self._schema, compression="zstd")
+        self.path, self._beside = path, path.with_name(f".{path.name}{PART}")
+        self._writer = pq.ParquetWriter(self._beside, known, compression="zstd")
 
-    def write(self, answers: list[Answered]) -> None:
-        table = to_table(answers, self._schema)
+    def write(self, table: pa.Table) -> None:
         self._writer.write_table(table)
         self.rows += table.num_rows
 
@@ -189,7 +201,7 @@ class _File:
 
     def close(self) -> None:
         self._writer.close()
-        self._beside.rename(self._path)
+        self._beside.rename(self.path)
 
     def discard(self) -> None:
         try:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from components.base.errors import TextgateError
 from pipelines.cli import predict
@@ -260,6 +261,17 @@ def test_arguments_that_do_not_fit_are_refused(
 def test_texts_are_answered_by_a_bundle_and_marked(bundle: Path) -> None:
     lines = run("--bundle", bundle, "good", "unheard").stdout.splitlines()
     assert [line.split()[:2] for line in lines[1:]] == [["positive", lines[1].split()[1]], ["negative", "?"]]
+
+
+def test_progress_is_shown_on_a_terminal_alone(bundle: Path, tmp_path: Path) -> None:
+    asked = LocalClient(bundle)
+    source = write(tmp_path / "in.csv", [{"text": "good"}] * 200)
+    shown = {}
+    for terminal in (True, False):
+        console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+        predict_file(Question(source, tmp_path / "o.csv"), asked, asked.describe(), console)
+        shown[terminal] = console.file.getvalue()
+    assert ("200 rows, " in shown[True], "100%" in shown[True], shown[False].strip()) == (True, True, "")
 
 
 class Counting(LocalClient):

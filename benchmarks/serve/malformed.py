@@ -20,7 +20,7 @@ from benchmarks.serve.wire import Case, Found, fault, send
 from tests.serving import tiny
 from tests.serving.running import Running, running
 
-OWN, BY_SCHEMA = 4_000, 1_000
+OWN, BY_SCHEMA = 4_300, 1_000
 BLOCK, AT_ONCE = 100, 8
 
 

@@ -1,4 +1,4 @@
-"""`textgate predict --from FILE --to FILE`, asking a bundle in process, a real server, and scripted ones."""
+"""`textgate predict --from FILE --to FILE`, asking a bundle in process and a real server."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from components.base.errors import TextgateError
 from pipelines.cli import predict
@@ -265,63 +263,15 @@ def test_texts_are_answered_by_a_bundle_and_marked(bundle: Path) -> None:
     assert [line.split()[:2] for line in lines[1:]] == [["positive", lines[1].split()[1]], ["negative", "?"]]
 
 
-@pytest.fixture
-def scripted() -> Iterator[Any]:
-    """A server whose statuses and versions are those of a list, one for each request."""
-
-    class Handler(BaseHTTPRequestHandler):
-        script: ClassVar[list[tuple[int, str]]] = []
-        asked = 0
-
-        def do_POST(self) -> None:
-            data = json.loads(self.rfile.read(int(self.headers["content-length"])))["inputs"][0]["data"]
-            status, said = self.script[min(Handler.asked, len(self.script) - 1)]
-            Handler.asked += 1
-            tensors = {"label": ["a"] * len(data), "probability": [0.5] * len(data)}
-            outputs = [{"name": name, "data": values} for name, values in tensors.items()]
-            answer = {"model_version": said, "outputs": outputs} if status == 200 else {"error": said}
-            self.send_response(status)
-            if status == 429:
-                self.send_header("retry-after", "1")
-            body = json.dumps(answer).encode()
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server, Handler
-        server.shutdown()
-
-
-MODEL = Description("x", ["text"], ["label", "probability"], ["a"])
-
-
-def ask_scripted(server: Any, tmp_path: Path, rows: int, patience_s: float) -> Counter[str]:
-    source = write(tmp_path / "in.csv", [{"text": "good"}] * rows)
-    with Client(f"http://127.0.0.1:{server.server_port}", patience_s=patience_s) as client:
-        client.at_once = 1
-        return predict_file(Question(source, tmp_path / "o.csv"), client, MODEL)
-
-
-def test_a_busy_scripted_server_is_asked_again_when_it_says(scripted: Any, tmp_path: Path) -> None:
-    server, handler = scripted
-    handler.script = [(429, "busy"), (200, "1"), (200, "2")]
-    started = time.monotonic()
-    assert ask_scripted(server, tmp_path, 130, 30) == Counter({"1": 64, "2": 66})
-    assert (handler.asked, time.monotonic() - started >= 1) == (4, True)
-
-
-def test_a_scripted_server_that_stays_busy_is_given_up(scripted: Any, tmp_path: Path) -> None:
-    server, handler = scripted
-    handler.script = [(429, "busy")]
-    with pytest.raises(TextgateError, match="refused: busy"):
-        ask_scripted(server, tmp_path, 1, 1.5)
-    assert handler.asked == 2
-    assert not (tmp_path / "o.csv").exists()
+def test_progress_is_shown_on_a_terminal_alone(bundle: Path, tmp_path: Path) -> None:
+    asked = LocalClient(bundle)
+    source = write(tmp_path / "in.csv", [{"text": "good"}] * 200)
+    shown = {}
+    for terminal in (True, False):
+        console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+        predict_file(Question(source, tmp_path / "o.csv"), asked, asked.describe(), console)
+        shown[terminal] = console.file.getvalue()
+    assert ("200 rows, " in shown[True], "100%" in shown[True], shown[False].strip()) == (True, True, "")
 
 
 class Counting(LocalClient):

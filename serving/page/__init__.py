@@ -1,4 +1,7 @@
-"""The page at /, where a person asks the model. It has no assets of others, and asks the server as any client does."""
+"""The page at /, where a person asks the model. It has no assets of others, and asks the server as any client does.
+
+A caller at / that does not ask for a page is told that the server is alive, as the older protocol has it.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",
+    "vary": "accept",
 }
 
 
@@ -40,6 +44,8 @@ def routes() -> list[Route]:
 
 
 async def _answer(request: Request) -> Response:
+    if request.url.path == "/" and "text/html" not in request.headers.get("accept", ""):
+        return Response(b'{"status":"alive"}', media_type="application/json", headers=HEADERS)
     name, media_type = FILES[request.url.path]
     return Response(_read(name), media_type=media_type, headers=HEADERS)
 

@@ -152,6 +152,13 @@ def test_only_the_server_itself_is_asked(browse: Browse, servers: Callable[[str]
     assert "default-src 'none'" in headers["content-security-policy"]
 
 
+def test_who_asks_for_no_page_is_told_that_the_server_is_alive(servers: Callable[[str], Any]) -> None:
+    client = servers("single-label").http
+    assert client.get("/").json() == {"status": "alive"}
+    page = client.get("/", headers={"accept": "text/html,*/*;q=0.8"})
+    assert page.headers["content-type"].startswith("text/html") and page.headers["vary"] == "accept"
+
+
 def test_errors_are_said_in_words(browse: Browse, servers: Callable[[str], Any]) -> None:
     tab = opened(browse, servers("single-label"))
     assert ask(tab, "x" * 20_001) == ["The server refused: text 0 has 20001 characters; send at most 20000"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer, model_server
+from kserve.utils.utils import generate_uuid
 
 from serving.predictor import Predictor
 
@@ -30,7 +31,7 @@ class BundleModel(Model):
                 values = list(answers[output.name])
                 data = [str(value) if output.datatype == "BYTES" else float(value) for value in values]
                 outputs.append(InferOutput(output.name, [len(values)], output.datatype, data))
-        return InferResponse(response_id=payload.id, model_name=self.name, infer_outputs=outputs)
+        return InferResponse(payload.id or generate_uuid(), self.name, outputs)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from components.base.errors import TextgateError
 from serving.load.caller import OK, Load
 from serving.load.process import measure
 
@@ -32,11 +33,12 @@ class Found(NamedTuple):
 
 
 def measure_all(targets: Mapping[str, Target]) -> dict[str, Found]:
+    """Raises TextgateError where a server answers nothing."""
     reports: dict[str, dict[Load, list[dict[str, Any]]]] = {name: {ALONE: [], MANY: []} for name in targets}
     for turn in range(ROUNDS):
         for load in (ALONE, MANY):
             for name in list(targets) if turn % 2 == 0 else reversed(targets):
-                reports[name][load].append(measure(*targets[name], load))
+                reports[name][load].append(_answered(name, measure(*targets[name], load)))
     return {
         name: Found(
             np.array([report["p50_ms"] for report in of[ALONE]]),
@@ -45,6 +47,12 @@ def measure_all(targets: Mapping[str, Target]) -> dict[str, Found]:
         )
         for name, of in reports.items()
     }
+
+
+def _answered(name: str, report: dict[str, Any]) -> dict[str, Any]:
+    if str(OK) not in report["statuses"]:
+        raise TextgateError(f"{name} answers nothing: {report['statuses'] or report['errors']}")
+    return report
 
 
 def failures(report: Mapping[str, Any]) -> int:

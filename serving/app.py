@@ -25,7 +25,7 @@ from serving.models import ServedModel, Slot
 from serving.openapi import document, own_version
 from serving.options import Options
 from serving.prediction_log import PredictionLog
-from serving.prediction_table import Answered
+from serving.prediction_table import Answered, slim
 from serving.processor import count_cores
 from serving.protocol import InferRequest, dump, infer_response, model_metadata, new_id, parse_infer
 from serving.v1 import parse_predict, predict_response
@@ -153,7 +153,7 @@ class Endpoints:
 def _answered(asked: InferRequest, model: ServedModel, answers: dict[str, Any], milliseconds: float) -> Answered:
     task, digest = model.predictor.task, model.predictor.digest
     named = (model.name, model.version, digest, task.name, task.inputs)
-    return Answered(time.time(), asked.id, *named, asked.columns, answers, milliseconds)
+    return Answered(time.time(), asked.id, *named, asked.columns, slim(answers), milliseconds)
 
 
 def create_app(slot: Slot, options: Options, follow: Callable[[], Awaitable[None]] | None = None) -> Starlette:

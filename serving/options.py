@@ -10,7 +10,9 @@ from typing import Any, Self
 from components.base.errors import TextgateError
 
 # The other numbers are at least 0.
-LEAST = dict.fromkeys(("max_batch", "max_queue", "timeout_ms", "max_texts", "max_characters", "max_body_bytes"), 1)
+LEAST = dict.fromkeys(
+    ("max_batch", "max_queue", "timeout_ms", "max_texts", "max_characters", "max_body_bytes", "rows", "seconds"), 1
+)
 
 
 @dataclass(frozen=True)

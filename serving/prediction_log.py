@@ -1,7 +1,7 @@
 """What was asked and answered, as Parquet files: the input of monitoring. Logging never blocks or fails a request.
 
-A file is <folder>/<model>/<date>/<time>-<host>-<pid>-<number>.parquet, in UTC; its name ends in .part until it is
-whole.
+A file is <folder>/<model>/<date>/<time>-<host>-<pid>-<number>.parquet, in UTC; until it is whole its name begins with a
+dot and ends in .part, so that neither who reads the folder nor who reads *.parquet finds it.
 """
 
 from __future__ import annotations
@@ -16,18 +16,27 @@ import time
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from serving.options import LogOptions
 from serving.prediction_table import Answered, Kind, schema, to_table
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 log = logging.getLogger("textgate.serving")
 
-# Answers in memory at most, while the disk is slow or away.
+# Answers, and characters of their texts, in memory at most, while the disk is slow or away.
 MOST = 100_000
-COMPLAINT_S = 60.0
+MOST_CHARACTERS = 16_000_000
+# What is worth being written as a part of a file.
 PART_ROWS = 1_000
-PAUSE_S = 1.0
+PART_CHARACTERS = 1_000_000
+COMPLAINT_S = 60.0
+# How long a server that stops waits for the disk.
+CLOSE_S = 10.0
 PART = ".part"
+LEFT_S = 24 * 3600.0
 
 
 class PredictionLog:
@@ -43,7 +52,7 @@ class PredictionLog:
         self._folder = Path(options.folder)
         self._bound = int(options.sample * (1 << 32))
         self._waiting: deque[Answered] = deque()
-        self._rows = 0
+        self._rows = self._characters = 0
         self.dropped = 0
         self._complained = -COMPLAINT_S
         self._number = 0
@@ -55,28 +64,35 @@ class PredictionLog:
     def put(self, answered: Answered) -> None:
         if self._bound <= _hash(answered.request_id):
             return
-        rows = len(answered.columns[0])
+        rows, characters = len(answered.columns[0]), sum(len(text) for column in answered.columns for text in column)
         with self._changed:
-            if self._closed or self._rows + rows > MOST:
-                self.dropped += rows
+            room = self._rows + rows <= MOST and self._characters + characters <= MOST_CHARACTERS
+            if room and not self._closed:
+                self._waiting.append(answered)
+                self._rows += rows
+                self._characters += characters
+                if self._is_part():
+                    self._changed.notify()
                 return
-            self._waiting.append(answered)
-            self._rows += rows
-            if self._rows >= min(PART_ROWS, self._options.rows):
-                self._changed.notify()
+        self._lose(rows, "it is closed" if room else "the disk is too slow")
 
     def close(self) -> None:
-        """Writes what there is."""
+        """Writes what there is, unless the disk takes too long."""
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            log.warning("predictions are lost: the disk of %s did not take the last within %g s", self._folder, CLOSE_S)
+
+    def _is_part(self) -> bool:
+        return self._rows >= min(PART_ROWS, self._options.rows) or self._characters >= PART_CHARACTERS
 
     def _work(self) -> None:
         try:
             self._clean()
         except OSError as error:
-            self._complain(error)
+            self._complain("old files cannot be deleted", error)
         file: _File | None = None
         closed = False
         while not closed:
@@ -87,8 +103,13 @@ class PredictionLog:
                     file = None
                 rows = sum(len(one.columns[0]) for one in answers)
                 try:
-                    file = file or self._open(answers[0], kind)
-                    file.write(answers)
+                    table = to_table(answers, schema(kind, self._options.texts))
+                except Exception as error:  # whatever it is: what was written before stays
+                    self._lose(rows, error)
+                    continue
+                try:
+                    file = file or self._open(answers[0], kind, table.schema)
+                    file.write(table)
                 except Exception as error:  # whatever it is: a request must not see it
                     self._lose(rows + (file.rows if file else 0), error)
                     _discard(file)
@@ -105,65 +126,73 @@ class PredictionLog:
                 if file is None
                 else max(0.0, file.opened + self._options.seconds - time.monotonic())
             )
-            if not self._closed and self._rows < min(PART_ROWS, self._options.rows):
+            if not self._closed and not self._is_part():
                 self._changed.wait(min(pause, 1.0) if file is None else pause)
             part = list(self._waiting)
             self._waiting.clear()
-            self._rows = 0
+            self._rows = self._characters = 0
             return self._closed, part
 
-    def _open(self, first: Answered, kind: Kind) -> _File:
+    def _open(self, first: Answered, kind: Kind, known: pa.Schema) -> _File:
         now = datetime.now(UTC)
         folder = self._folder / _in_path(first.model) / f"{now:%Y-%m-%d}"
         folder.mkdir(parents=True, exist_ok=True)
         self._number += 1
         name = f"{now:%H%M%S.%f}-{_in_path(socket.gethostname())}-{os.getpid()}-{self._number}.parquet"
-        return _File(folder / name, kind, self._options.texts)
+        return _File(folder / name, kind, known)
 
     def _finish(self, file: _File) -> None:
         try:
             file.close()
-            self._drop_oldest()
         except Exception as error:
             self._lose(file.rows, error)
             _discard(file)
+        try:
+            self._drop_oldest(file)
+        except OSError as error:
+            self._complain("old files cannot be deleted", error)
 
-    def _drop_oldest(self) -> None:
+    def _drop_oldest(self, file: _File) -> None:
         if self._options.keep:
-            files = sorted(self._folder.glob("*/*/*.parquet"), key=lambda path: (path.parent.name, path.name))
-            for path in files[: -self._options.keep]:
+            model = file.path.parent.parent
+            for path in sorted(model.glob("*/*.parquet"))[: -self._options.keep]:
                 path.unlink(missing_ok=True)
 
     def _clean(self) -> None:
-        """Of processes on this host that are gone, what they left half-written."""
+        """What processes left half-written: of this host those that are gone, of others after a day."""
         host = re.escape(_in_path(socket.gethostname()))
-        for path in self._folder.glob(f"*/*/*{PART}"):
+        for path in self._folder.glob(f"*/*/.*{PART}"):
             found = re.search(rf"-{host}-(\d+)-\d+\.parquet{PART}$", path.name)
-            if found and (int(found[1]) == os.getpid() or not _is_running(int(found[1]))):
+            if found:
+                gone = int(found[1]) == os.getpid() or not _is_running(int(found[1]))
+            else:
+                gone = time.time() - path.stat().st_mtime > self._options.seconds + LEFT_S
+            if gone:
                 path.unlink(missing_ok=True)
 
-    def _lose(self, rows: int, error: Exception) -> None:
-        self.dropped += rows
-        self._complain(error)
+    def _lose(self, rows: int, why: Exception | str) -> None:
+        with self._changed:
+            self.dropped += rows
+        self._complain("predictions cannot be logged", why)
 
-    def _complain(self, error: Exception) -> None:
-        if time.monotonic() - self._complained >= COMPLAINT_S:
+    def _complain(self, what: str, why: Exception | str) -> None:
+        with self._changed:
+            if time.monotonic() - self._complained < COMPLAINT_S:
+                return
             self._complained = time.monotonic()
-            why = getattr(error, "strerror", None) or error
-            log.warning("predictions cannot be logged in %s: %s; %d are lost so far", self._folder, why, self.dropped)
+        why = getattr(why, "strerror", None) or why
+        log.warning("%s in %s: %s; %d are lost so far", what, self._folder, why, self.dropped)
 
 
 class _File:
-    def __init__(self, path: Path, kind: Kind, texts: bool) -> None:
+    def __init__(self, path: Path, kind: Kind, known: pa.Schema) -> None:
         import pyarrow.parquet as pq
 
         self.kind, self.rows, self.opened = kind, 0, time.monotonic()
-        self._path, self._beside = path, path.with_name(path.name + PART)
-        self._schema = schema(kind, texts)
-        self._writer = pq.ParquetWriter(self._beside, self._schema, compression="zstd")
+        self.path, self._beside = path, path.with_name(f".{path.name}{PART}")
+        self._writer = pq.ParquetWriter(self._beside, known, compression="zstd")
 
-    def write(self, answers: list[Answered]) -> None:
-        table = to_table(answers, self._schema)
+    def write(self, table: pa.Table) -> None:
         self._writer.write_table(table)
         self.rows += table.num_rows
 
@@ -172,7 +201,7 @@ class _File:
 
     def close(self) -> None:
         self._writer.close()
-        self._beside.rename(self._path)
+        self._beside.rename(self.path)
 
     def discard(self) -> None:
         try:

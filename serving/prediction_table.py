@@ -13,7 +13,7 @@ FORMAT = 1
 
 
 class Answered(NamedTuple):
-    """A request: its texts by input, and by row what Task.answers gave. `when` is in seconds since 1970."""
+    """A request: its texts by input, and by row what `slim` makes of Task.answers. `when` is in seconds since 1970."""
 
     when: float
     request_id: str
@@ -25,6 +25,14 @@ class Answered(NamedTuple):
     columns: list[list[str]]
     answers: dict[str, Any]
     milliseconds: float
+
+
+def slim(answers: dict[str, Any]) -> dict[str, Any]:
+    """Of several labels the highest probability in place of all: what waits to be written stays small."""
+    kept = {name: values for name, values in answers.items() if name != "probabilities"}
+    if "labels" in answers:
+        kept["probability"] = answers["probabilities"].max(axis=1)
+    return kept
 
 
 class Kind(NamedTuple):
@@ -98,7 +106,7 @@ def _answers(answers: dict[str, Any]) -> tuple[list[list[str]], list[float | Non
         best = answers["probability"].reshape(len(answers["label"]), -1)[:, 0]
         return [[label if isinstance(label, str) else label[0]] for label in answers["label"]], best.tolist()
     if "labels" in answers:
-        return [list(labels) for labels in answers["labels"]], answers["probabilities"].max(axis=1).tolist()
+        return [list(labels) for labels in answers["labels"]], answers["probability"].tolist()
     entities = answers["entities"]
     sure = [max((entity["probability"] for entity in found), default=None) for found in entities]
     return [[entity["label"] for entity in found] for found in entities], sure

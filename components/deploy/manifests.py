@@ -18,8 +18,8 @@ from serving.options import Options
 RUNTIME = "textgate"
 PORT = 8080
 MODES = {"serverless": "Knative", "standard": "Standard"}
-# Beyond the time that a stopping server takes for its requests.
-GRACE_S = 10
+# Beyond the time that a stopping server takes for its requests: its log may take ten seconds more.
+GRACE_S = 20
 # A pod that stops is asked a little longer, until all that route to it know.
 LINGER_S = 5.0
 

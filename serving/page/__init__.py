@@ -1,7 +1,4 @@
-"""The page at /, where a person asks the model. It has no assets of others, and asks the server as any client does.
-
-A caller at / that does not ask for a page is told that the server is alive, as the older protocol has it.
-"""
+"""The page at /, where a person asks the model. It has no assets of others, and asks the server as any client does."""
 
 from __future__ import annotations
 
@@ -45,7 +42,8 @@ def routes() -> list[Route]:
 
 async def _answer(request: Request) -> Response:
     if request.url.path == "/" and "text/html" not in request.headers.get("accept", ""):
-        return Response(b'{"status":"alive"}', media_type="application/json", headers=HEADERS)
+        # Who is no browser asks here whether the server lives, by the older protocol.
+        return Response(b'{"status":"alive"}', media_type="application/json", headers={"vary": "accept"})
     name, media_type = FILES[request.url.path]
     return Response(_read(name), media_type=media_type, headers=HEADERS)
 

@@ -119,6 +119,7 @@ async function ask() {
 
 byId("ask").addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (byId("send").disabled) return;
   byId("send").disabled = true;
   try {
     if (!model) await begin();

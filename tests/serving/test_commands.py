@@ -54,7 +54,8 @@ def test_predict_reads_lines(server: Any) -> None:
     result = ask(server, "--json", given="good\n\n" + "bad so\n" * 100)
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(answers) == 101
-    assert answers[0] | {"probability": 0} == {"text": "good", "label": "positive", "probability": 0, "version": "3"}
+    known = {"text": "good", "label": "positive", "probability": 0, "abstain": False, "version": "3"}
+    assert answers[0] | {"probability": 0} == known
     assert [answer["text"] for answer in answers[1:]] == ["bad so"] * 100
 
 

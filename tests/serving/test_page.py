@@ -148,15 +148,21 @@ def test_only_the_server_itself_is_asked(browse: Browse, servers: Callable[[str]
     own = [url for url in tab.requests if not url.startswith("data:")]
     assert len(own) >= 6
     assert {url.startswith(str(server.http.base_url)) for url in own} == {True}
-    headers = server.http.get("/").headers
+    headers = server.http.get("/", headers={"accept": "text/html,*/*;q=0.8"}).headers
     assert "default-src 'none'" in headers["content-security-policy"]
 
 
-def test_who_asks_for_no_page_is_told_that_the_server_is_alive(servers: Callable[[str], Any]) -> None:
-    client = servers("single-label").http
-    assert client.get("/").json() == {"status": "alive"}
-    page = client.get("/", headers={"accept": "text/html,*/*;q=0.8"})
-    assert page.headers["content-type"].startswith("text/html") and page.headers["vary"] == "accept"
+def test_what_is_sent_twice_by_the_keyboard_is_asked_once(browse: Browse, servers: Callable[[str], Any]) -> None:
+    tab = opened(browse, servers("single-label"))
+    tab.evaluate("""{
+      const area = document.querySelector('textarea')
+      const send = () => area.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', ctrlKey: true}))
+      area.value = 'good'
+      send()
+      send()
+    }""")
+    assert tab.evaluate(ANSWER % (json.dumps("[]"), PATIENCE_MS))[-1] == "Answered by version 7."
+    assert len([url for url in tab.requests if url.endswith("/infer")]) == 1
 
 
 def test_errors_are_said_in_words(browse: Browse, servers: Callable[[str], Any]) -> None:
@@ -195,3 +201,8 @@ def test_it_fits_a_small_window(browse: Browse, servers: Callable[[str], Any], s
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
     dark = tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(23, 25, 28)"
     assert dark == (scheme == "dark")
+
+
+def test_who_is_no_browser_is_told_that_the_server_lives(servers: Callable[[str], Any]) -> None:
+    """As the older protocol has it at /."""
+    assert servers("single-label").http.get("/").json() == {"status": "alive"}

@@ -20,7 +20,7 @@ import pytest
 
 from serving.options import LogOptions
 from serving.prediction_log import PredictionLog
-from serving.prediction_table import Answered
+from serving.prediction_table import Answered, slim
 
 PATIENCE_S = 20
 WHEN = 1_700_000_000.25
@@ -105,7 +105,7 @@ def test_several_labels_and_entities_are_logged_without_what_they_say(tmp_path: 
     tags = {"entities": [[entity, entity], []]}
     table = written(
         tmp_path,
-        single("one", "two", answers=several, task="multi-label"),
+        single("one", "two", answers=slim(several), task="multi-label"),
         single("Ada Ada", "two", answers=tags, task="token-tags"),
     )
     assert sorted(table["labels"].to_pylist()) == [[], [], ["a", "b"], ["person", "person"]]
@@ -188,7 +188,7 @@ def test_a_full_disk_loses_the_file_and_later_ones_are_written(tmp_path: Path, m
 
 
 def test_while_the_disk_is_slow_nobody_waits_and_memory_is_bounded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     go, real = threading.Event(), pq.ParquetWriter.write_table
     monkeypatch.setattr("serving.prediction_log.MOST", 10)
@@ -199,9 +199,65 @@ def test_while_the_disk_is_slow_nobody_waits_and_memory_is_bounded(
     for _ in range(12):
         log.put(single("x"))
     assert log.dropped == 2
+    assert "the disk is too slow; 1 are lost so far" in caplog.text
     go.set()
     log.close()
     assert sum(pq.read_metadata(path).num_rows for path in files(tmp_path)) == 11
+
+
+def test_long_texts_wait_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, real = threading.Event(), pq.ParquetWriter.write_table
+    monkeypatch.setattr("serving.prediction_log.MOST_CHARACTERS", 100)
+    monkeypatch.setattr("serving.prediction_log.PART_CHARACTERS", 30)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", lambda *given: go.wait(PATIENCE_S) and real(*given))
+    log = PredictionLog(LogOptions(folder=str(tmp_path), seconds=60))
+    log.put(single("x" * 30))
+    until(lambda: log._rows == 0)
+    log.put(single("x" * 60))
+    log.put(single("x" * 41))
+    log.put(single("x" * 40))
+    assert log.dropped == 1
+    go.set()
+    until(lambda: log._rows == 0)
+    log.put(single("x" * 99))
+    log.close()
+    assert log.dropped == 1
+    (path,) = files(tmp_path)
+    assert sorted(pq.read_table(path)["text_characters"].to_pylist()) == [30, 40, 60, 99]
+
+
+def test_a_disk_that_hangs_does_not_keep_a_server_from_stopping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    go = threading.Event()
+    monkeypatch.setattr("serving.prediction_log.CLOSE_S", 0.1)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", lambda *_: go.wait(PATIENCE_S))
+    log = PredictionLog(LogOptions(folder=str(tmp_path), rows=1))
+    log.put(single("x"))
+    until(lambda: log._rows == 0)
+    log.close()
+    assert log._thread.is_alive()
+    assert "did not take the last within 0.1 s" in caplog.text
+    go.set()
+    log._thread.join(PATIENCE_S)
+
+
+def test_old_files_that_cannot_be_deleted_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unlink(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    log = PredictionLog(LogOptions(folder=str(tmp_path), rows=1, keep=1))
+    monkeypatch.setattr(Path, "unlink", unlink)
+    for number in range(3):
+        log.put(single("x", version=str(number)))
+        until(lambda: len(files(tmp_path)) > number)  # noqa: B023
+    log.close()
+    assert log.dropped == 0
+    assert [record.message for record in caplog.records] == [
+        f"old files cannot be deleted in {tmp_path}: Permission denied; 0 are lost so far"
+    ]
 
 
 def test_what_a_dead_process_left_is_cleaned_up(tmp_path: Path) -> None:
@@ -213,12 +269,14 @@ def test_what_a_dead_process_left_is_cleaned_up(tmp_path: Path) -> None:
     ended.wait()
     dead = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
     other = mine.with_name(mine.name.replace(f"-{os.getpid()}-", "-1-"))
-    elsewhere = mine.with_name(f"000000.0-elsewhere-{ended.pid}-1.parquet.part")
-    for path in (dead, other, elsewhere):
+    elsewhere = mine.with_name(f".000000.0-elsewhere-{ended.pid}-1.parquet.part")
+    ancient = elsewhere.with_name(elsewhere.name.replace("elsewhere", "old"))
+    for path in (dead, other, elsewhere, ancient):
         path.write_bytes(b"half")
+    os.utime(ancient, (0, 0))
     log.close()
     PredictionLog(LogOptions(folder=str(tmp_path))).close()
-    assert [path.exists() for path in (dead, other, elsewhere)] == [False, True, True]
+    assert [path.exists() for path in (dead, other, elsewhere, ancient)] == [False, True, True, False]
     assert len(files(tmp_path)) == 1
 
 
@@ -248,3 +306,23 @@ def test_a_server_that_cannot_log_answers_all_the_same(tiny: ModuleType, running
         assert {server.infer("good").status_code for _ in range(20)} == {200}
         server.until(lambda: "textgate_log_dropped 20.0" in server.http.get("/metrics").text)
         assert server.log.read_text().count("predictions cannot be logged") == 1
+
+
+def test_an_answer_that_no_table_holds_loses_itself_alone(tmp_path: Path) -> None:
+    log = PredictionLog(LogOptions(folder=str(tmp_path)))
+    log.put(single("x"))
+    until(lambda: log._rows == 0)
+    log.put(single("y", answers={"label": np.array([7], object), "probability": np.ones(1, np.float32)}))
+    log.close()
+    assert log.dropped == 1
+    assert [pq.read_metadata(path).num_rows for path in files(tmp_path)] == [1]
+
+
+def test_who_reads_the_whole_folder_does_not_meet_what_is_half_written(tmp_path: Path) -> None:
+    log = PredictionLog(LogOptions(folder=str(tmp_path), rows=1))
+    log.put(single("x"))
+    until(lambda: len(files(tmp_path)) == 1)
+    (file,) = files(tmp_path)
+    file.with_name(f".{file.name}.part").write_bytes(b"half")
+    assert pq.read_table(tmp_path).num_rows == 1
+    log.close()

@@ -203,6 +203,8 @@ def test_options_are_checked(running: ModuleType, server: Any, tmp_path: Path) -
         ('{"max_batch": "3"}', "max_batch must be of the kind of 32, got '3'"),
         ('{"log": {"sampel": 1}}', "those of log have no 'sampel'"),
         ('{"max_batch": 0}', "max_batch must be at least 1, got 0"),
+        ('{"log": {"rows": 0}}', "those of log: rows must be at least 1, got 0"),
+        ('{"log": {"seconds": 0}}', "those of log: seconds must be at least 1, got 0"),
     ):
         with pytest.raises(AssertionError) as failed, running.running(tmp_path, "--bundle", "x", "--options", options):
             pass

@@ -296,6 +296,7 @@ def test_predict_writes_json_for_each_task(servers: dict[str, Any]) -> None:
         "text_pair": "bad",
         "label": "differs",
         "probability": 0,
+        "abstain": False,
         "version": "7",
     }
     (tags,) = map(json.loads, run(servers["token-tags"], "--json", "so Anna").stdout.splitlines())

@@ -65,7 +65,7 @@ class PredictionLogSettings(Section):
     sample: Fraction = 1.0
     texts: bool = False
     rows: Annotated[int, Field(ge=1)] = 50_000
-    seconds: Annotated[float, Field(gt=0)] = 300.0
+    seconds: Annotated[float, Field(ge=1)] = 300.0
     keep: Annotated[int, Field(ge=0)] = 0
 
 

@@ -108,6 +108,7 @@ class Endpoints:
         try:
             model = self._asked(request, model)
             body = await _body(request, self._options)
+            self._batcher.refuse_if_full()
             asked = parse(model, body, identity)
             if ID.fullmatch(asked.id):
                 identity = asked.id

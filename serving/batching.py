@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
+import sys
 import threading
 import time
 from bisect import insort
@@ -26,6 +28,10 @@ from serving.predictor import Predictor, cut
 from serving.tasks.task import Probabilities
 
 log = logging.getLogger("textgate.serving")
+
+# Of those that wait the oldest are chosen from, so many times a batch.
+CHOICE = 2
+NICE = 10
 
 
 class _Request:
@@ -82,6 +88,7 @@ class Batcher:
         self._row_s = 0.01 / workers  # of the latest batch, one text's share
         self._closed = False
         self._changed = threading.Condition()
+        self._choosing = threading.Lock()
         self._threads = [
             threading.Thread(target=self._work, name=f"inference {number}", daemon=True) for number in range(workers)
         ]
@@ -105,6 +112,16 @@ class Batcher:
         finally:
             timer.cancel()
 
+    def refuse_if_full(self, rows: int = 1) -> None:
+        """Raises RequestError where so many more may not wait."""
+        if self._closed:
+            raise RequestError(503, "the server is stopping; ask again", 1)
+        waiting = len(self._waiting)
+        if waiting and waiting + rows > self._max_queue:
+            self._metrics.refused.inc()
+            pause = max(1, math.ceil(waiting * self._row_s))
+            raise RequestError(429, f"{waiting} texts are waiting already; ask again in {pause} s", pause)
+
     def close(self) -> None:
         with self._changed:
             self._closed = True
@@ -113,13 +130,7 @@ class Batcher:
             thread.join()
 
     def _enter(self, request: _Request, rows: Sequence[Any]) -> None:
-        if self._closed:
-            raise RequestError(503, "the server is stopping; ask again", 1)
-        waiting = len(self._waiting)
-        if waiting and waiting + len(rows) > self._max_queue:
-            self._metrics.refused.inc()
-            pause = max(1, math.ceil(waiting * self._row_s))
-            raise RequestError(429, f"{waiting} texts are waiting already; ask again in {pause} s", pause)
+        self.refuse_if_full(len(rows))
         length = request.predictor.task.length
         for place, content in enumerate(rows):
             self._number += 1
@@ -133,6 +144,7 @@ class Batcher:
         self._metrics.waiting.set(len(self._waiting))
 
     def _work(self) -> None:
+        _yield_to_the_loop()
         while batch := self._take():
             started = time.monotonic()
             try:
@@ -148,30 +160,36 @@ class Batcher:
             self._deliver(batch, found)
 
     def _take(self) -> list[_Row]:
-        """What runs next, of one model; nothing once closed and empty."""
-        with self._changed:
-            while True:
-                self._waiting = [row for row in self._waiting if not row.request.ended]
-                if not self._waiting:
-                    if self._closed:
-                        return []
-                    self._changed.wait()
-                elif self._closed or not (patience := self._patience()):
-                    break
-                else:
-                    self._changed.wait(patience)
-            batch = choose(self._waiting, self._max_batch)
-            self._expected = len(batch)
+        """What runs next, of one model; nothing once closed and empty. One worker at a time chooses."""
+        with self._choosing:
+            with self._changed:
+                if not self._wait():
+                    return []
+                oldest = self._waiting[: CHOICE * self._max_batch]
+            batch = choose(oldest, self._max_batch)
             chosen = {row.number for row in batch}
-            self._waiting = [row for row in self._waiting if row.number not in chosen]
-            self._metrics.waiting.set(len(self._waiting))
-            if self._waiting:
-                self._changed.notify()
+            with self._changed:
+                self._expected = len(batch)
+                self._waiting = [row for row in self._waiting if row.number not in chosen]
+                self._metrics.waiting.set(len(self._waiting))
         now = time.monotonic()
         for row in batch:
             if not row.place:
                 self._metrics.queue_seconds.observe(now - row.request.arrived)
         return batch
+
+    def _wait(self) -> bool:
+        """Until there is something to run; False once closed and empty."""
+        while True:
+            self._waiting = [row for row in self._waiting if not row.request.ended]
+            if not self._waiting:
+                if self._closed:
+                    return False
+                self._changed.wait()
+            elif self._closed or not (patience := self._patience()):
+                return True
+            else:
+                self._changed.wait(patience)
 
     def _patience(self) -> float:
         """The seconds that those who wait are to wait yet; 0 where they are to run."""
@@ -193,6 +211,12 @@ class Batcher:
                     ready.append(request)
         for request in ready:
             request.answer(request.found[0] if len(request.found) == 1 else np.concatenate(request.found))
+
+
+def _yield_to_the_loop() -> None:
+    """Where both want a core, requests are read, refused and answered first; Linux alone has threads of less weight."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def choose(waiting: Sequence[_Row], most: int) -> list[_Row]:

@@ -44,7 +44,7 @@ class Options:
     threads: int = 1
     workers: int = 0
     max_batch: int = 32
-    max_wait_ms: float = 2.0
+    max_wait_ms: float = 1.0
     max_queue: int = 256
     timeout_ms: float = 10_000.0
     max_texts: int = 256

@@ -38,7 +38,10 @@ class SingleLabel(Task):
             places = self.decide(probabilities, decider).tolist()
             label = np.array([decider.labels[place] for place in places], object)
             return {"label": label, "probability": likeliest, **always}
-        ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+        if top_k == 1:
+            ranks = self.decide(probabilities, decider)[:, None]
+        else:
+            ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
         best = np.take_along_axis(probabilities, ranks, 1)
         return {"label": np.array(decider.labels, object)[ranks], "probability": best, **always}
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -206,3 +208,12 @@ def test_workers_run_at_once() -> None:
 
     assert [one.tolist() for one in asyncio.run(asyncio.wait_for(ask(), PATIENCE_S))] == [[[1]], [[1]]]
     made.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a priority of their own on Linux alone")
+def test_the_loop_goes_before_the_workers() -> None:
+    with batcher() as made:
+        (thread,) = made._threads
+        asyncio.run(made.probabilities(Recorder(), ["a"], PATIENCE_S))
+        priorities = [os.getpriority(os.PRIO_PROCESS, one) for one in (thread.native_id or 0, 0)]
+    assert priorities[0] > priorities[1]

@@ -77,7 +77,7 @@ class ServeSettings(Section):
     threads: Annotated[int, Field(ge=0)] = 1
     workers: Annotated[int, Field(ge=0)] = 0
     max_batch: Annotated[int, Field(ge=1)] = 32
-    max_wait_ms: Annotated[float, Field(ge=0)] = 2.0
+    max_wait_ms: Annotated[float, Field(ge=0)] = 1.0
     max_queue: Annotated[int, Field(ge=1)] = 256
     timeout_ms: Annotated[float, Field(gt=0)] = 10_000.0
     max_texts: Annotated[int, Field(ge=1)] = 256

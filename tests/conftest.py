@@ -60,14 +60,12 @@ def public_data() -> Callable[[str], Path]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Under continuous integration, which installs every tool, a test that skips for the lack of one fails.
 
-    Public data sets, torch and kserve are not installed: where DATA names no folder, or TORCH_PYTHON or KSERVE_PYTHON
-    no python, skips stay.
+    Public data sets and torch are not installed: where DATA names no folder, or TORCH_PYTHON no python, skips stay.
     """
     outcome = yield
     report = outcome.get_result()
     if report.skipped and os.environ.get("TEXTGATE_CI"):
         optional = any(
-            not os.environ.get(name) and f"{name} names no" in str(call)
-            for name in ("DATA", "TORCH_PYTHON", "KSERVE_PYTHON")
+            not os.environ.get(name) and f"{name} names no" in str(call) for name in ("DATA", "TORCH_PYTHON")
         )
         report.outcome = "skipped" if optional else "failed"

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from components.base.settings import ServeSettings
 from serving.bundle import MANIFEST
+from serving.options import Options
 
 INFER, PREDICT = "/v2/models/tiny/infer", "/v1/models/tiny:predict"
 
@@ -236,3 +238,7 @@ def test_a_server_that_lingers_says_so_and_answers_until_it_ends(
         assert server.http.get("/v2/health/live").status_code == 200
         assert server.infer("good").status_code == 200
         assert server.process.wait(20) == 0
+
+
+def test_a_config_and_the_server_alone_have_the_same_defaults() -> None:
+    assert ServeSettings().options == Options()

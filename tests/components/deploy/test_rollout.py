@@ -10,7 +10,7 @@ import pytest
 from components.base import registry
 from components.base.errors import TextgateError
 from components.base.promotion_log import open_log
-from components.base.settings import RunStep
+from components.base.settings import DeployStep, RunStep
 from components.deploy.deploy import deploy, undeploy
 from components.deploy.rollout import Rollout
 from components.deploy.status import status
@@ -166,16 +166,21 @@ def test_a_rollback_redeploys(mode: str, two: tuple[str, str], cluster: State, s
     assert cluster.service()["spec"]["predictor"]["annotations"]["textgate.promotion"] == "3"
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_a_rollout_that_was_cut_off_goes_on(
-    mode: str, two: tuple[str, str], cluster: State, step: Step, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deploy(RUN, "1", step(mode))
+def cut_off(options: DeployStep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version 2 takes the place of version 1, and is interrupted when it is judged first."""
+    deploy(RUN, "1", options)
     promote(RUN, "2", "1", why="better")
     with monkeypatch.context() as patch:
         patch.setattr(Rollout, "_judge", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            deploy(RUN, "2", step(mode))
+            deploy(RUN, "2", options)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_rollout_that_was_cut_off_goes_on(
+    mode: str, two: tuple[str, str], cluster: State, step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(step(mode), monkeypatch)
     assert cluster.shares() == {"1": 90, "2": 10}
     deploy(RUN, "2", step(mode))
     assert stepped(cluster, "2") == [0, 10, 50, 100]
@@ -185,12 +190,7 @@ def test_a_rollout_that_was_cut_off_goes_on(
 def test_a_rollout_that_was_cut_off_can_still_go_back(
     mode: str, two: tuple[str, str], cluster: State, step: Step, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deploy(RUN, "1", step(mode))
-    promote(RUN, "2", "1", why="better")
-    with monkeypatch.context() as patch:
-        patch.setattr(Rollout, "_judge", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            deploy(RUN, "2", step(mode))
+    cut_off(step(mode), monkeypatch)
     cluster.broken.add("2")
     with pytest.raises(TextgateError, match="version 1 answers again"):
         deploy(RUN, "2", step(mode))

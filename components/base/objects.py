@@ -58,7 +58,10 @@ class FolderStore:
         beside = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(content)
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             os.link(beside, target)
             return True
         except OSError as error:

@@ -42,16 +42,24 @@ class Entry(Promotion):
     name: str
     when: str
 
+    @property
+    def content(self) -> bytes:
+        """What the log holds."""
+        return canonical_json(asdict(self)).encode()
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of it: what the next entry holds as its `previous_hash`."""
+        return _sha256(self.content)
+
 
 class LostRace(TextgateError):
-    """Another promotion took the number first; nothing was changed."""
+    """Another promotion took the number first; nothing was changed. `advice` says what to do."""
 
-    def __init__(self, winner: Entry) -> None:
+    def __init__(self, winner: Entry, advice: str = "") -> None:
         self.winner = winner
-        super().__init__(
-            f"{winner.name}: {winner.who} promoted version {winner.version} first, at {winner.when};"
-            " run the pipeline again, so that the gate compares with the new champion"
-        )
+        message = f"{winner.name}: {winner.who} promoted version {winner.version} first, at {winner.when}"
+        super().__init__(f"{message}; {advice}" if advice else message)
 
 
 class PromotionLog:
@@ -89,12 +97,12 @@ class PromotionLog:
         number = after.number + 1 if after else 1
         entry = Entry(
             number=number,
-            previous_hash=_sha256(self._read(after.number)) if after else "",
+            previous_hash=after.digest if after else "",
             name=self.name,
             when=datetime.now(UTC).isoformat(),
             **asdict(promotion),
         )
-        content = canonical_json(asdict(entry)).encode()
+        content = entry.content
         # A write that was repeated because its answer got lost finds itself there.
         if not self.store.create(_key(number), content) and (stored := self._read(number)) != content:
             raise LostRace(self._parse(number, stored))
@@ -127,6 +135,8 @@ class PromotionLog:
         entry = Entry(**value)
         if entry.number != number or entry.name != self.name:
             raise TextgateError(f"{where} is entry {entry.number} of {entry.name}: edited, or put there by mistake")
+        if entry.content != content:
+            raise TextgateError(f"{where} is not as textgate writes it: it was edited")
         return entry
 
     def _check_link(self, entry: Entry, previous: bytes) -> None:

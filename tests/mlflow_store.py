@@ -50,31 +50,63 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: P
     return home
 
 
+class MlflowServer:
+    """`mlflow server` on SQLite in `folder`, artifacts through it; it can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._port = folder, _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        options = ["--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"]
+        options += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
+        options += ["--artifacts-destination", str(self.folder / "artifacts")]
+        environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        log = self.folder / "server.log"
+        with log.open("ab") as file:
+            command = [sys.executable, "-m", "mlflow", "server", *options]
+            self._process = subprocess.Popen(
+                command, cwd=self.folder, stdout=file, stderr=file, env=environment, start_new_session=True
+            )
+        _wait(f"{self.uri}/health", self._process, log)
+
+    def kill(self) -> None:
+        if self._process:
+            os.killpg(self._process.pid, 9)
+            self._process.wait()
+            self._process = None
+
+
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URI of `mlflow server` on SQLite, artifacts through it."""
-    folder = tmp_path_factory.mktemp("server")
-    port, log = _free_port(), folder / "server.log"
-    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    options += [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination",
-        str(folder / "artifacts"),
-    ]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with log.open("wb") as file:
-        command = [sys.executable, "-m", "mlflow", "server", *options]
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=file, stderr=file, env=environment, start_new_session=True
-        )
+    """The URI of a server that stays."""
+    server = MlflowServer(tmp_path_factory.mktemp("server"))
     try:
-        uri = f"http://127.0.0.1:{port}"
-        _wait(f"{uri}/health", process, log)
-        yield uri
+        server.start()
+        yield server.uri
     finally:
-        os.killpg(process.pid, 9)
-        process.wait()
+        server.kill()
+
+
+@pytest.fixture
+def mortal_mlflow(
+    workspace: Path, tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MlflowServer]:
+    """A server that the test may kill and start again, with the environment set for it."""
+    server = MlflowServer(tmp_path / "mortal mlflow")
+    server.folder.mkdir()
+    shutil.copyfile(empty_database, server.folder / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture(scope="session")
@@ -87,8 +119,8 @@ Register = Callable[..., Any]
 
 @pytest.fixture
 def register_version(tmp_path: Path, tiny: ModuleType) -> Register:
-    """Makes a version by the step `register`: another `temperature` makes another bundle; `override` is the reason for
-    which a refusal is set aside."""
+    """Makes a version by the step `register`: another `temperature` makes another bundle, and so does what `change`
+    does to its folder; `override` is the reason for which a refusal is set aside."""
     from components.base import tracking
     from components.register.register import register
     from serving.bundle import digest
@@ -100,9 +132,12 @@ def register_version(tmp_path: Path, tiny: ModuleType) -> Register:
         champion: str = "",
         run: RunStep = RUN,
         override: str = "",
+        change: Callable[[Path], None] | None = None,
     ) -> Any:
         folder = tmp_path / job_id
         tiny.write_bundle(folder / "bundle", temperature=temperature)
+        if change:
+            change(folder / "bundle")
         write_evaluation(folder / "evaluation", digest(folder / "bundle"), champion)
         write_verdict(folder / "verdict", passed)
         if override:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,12 @@ CHECKPOINT_DIGEST = "textgate.checkpoint_digest"
 CHECKPOINT_RUN_ID = "textgate.checkpoint_run_id"
 DATA_MD5 = "textgate.data_md5"
 BASE_MODEL = "textgate.base_model"
+COMPARED_WITH = "textgate.compared_with"
+REJECTED = "textgate.rejected"
+REJECTED_BY = "textgate.rejected_by"
+REJECTED_AT = "textgate.rejected_at"
+REJECTED_VERDICT = "textgate.rejected_verdict"
+NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
 class UnusableVersion(TextgateError):
@@ -41,7 +47,7 @@ def version_tags(name: str, version: str) -> dict[str, str]:
         try:
             return dict(client.get_model_version(name, version).tags)
         except mlflow.MlflowException as error:
-            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            if error.error_code not in NOT_THERE:
                 raise
     raise UnusableVersion(f"MLflow at {shown_uri()} has no version {version} of {name}")
 
@@ -53,12 +59,32 @@ def tag_version(name: str, version: str, tags: Mapping[str, str]) -> None:
             client.set_model_version_tag(name, version, key, value)
 
 
-def find_version(name: str, digest: str) -> str | None:
-    """The newest version that holds the bundle with this digest."""
+def rejection(tags: Mapping[str, str]) -> str:
+    """Who rejected the version with these tags, when and why; empty where nobody did, or before its present verdict."""
+    reason = tags.get(REJECTED, "")
+    if not reason or tags.get(REJECTED_VERDICT, "") != tags.get(VERDICT_DIGEST, ""):
+        return ""
+    return f"rejected by {tags.get(REJECTED_BY, 'somebody')} at {tags.get(REJECTED_AT, 'some time')}: {reason}"
+
+
+def find_version(name: str, value: str, tag: str = BUNDLE_DIGEST) -> str | None:
+    """The newest version whose tag has this value: without `tag`, which holds the bundle with this digest."""
     client = connect()
     with explained(f"search the versions of {name}"):
-        found = client.search_model_versions(f"name = '{name}' and tags.`{BUNDLE_DIGEST}` = '{digest}'")
+        found = client.search_model_versions(f"name = '{name}' and tags.`{tag}` = '{value}'")
     return max((str(version.version) for version in found), key=int, default=None)
+
+
+def alias_of(name: str, alias: str) -> str:
+    """The version that has the alias; empty where none has. However many versions there are, it costs the same."""
+    client = connect()
+    with explained(f"read the alias {alias} of {name}"):
+        try:
+            return str(client.get_model_version_by_alias(name, alias).version)
+        except mlflow.MlflowException as error:
+            if error.error_code not in NOT_THERE:
+                raise
+    return ""
 
 
 def aliases(name: str) -> dict[str, str]:
@@ -76,7 +102,7 @@ def set_alias(name: str, alias: str, version: str) -> None:
 
 def drop_alias(name: str, alias: str, version: str) -> None:
     """Takes the alias away if it points to this version."""
-    if aliases(name).get(alias) != version:
+    if alias_of(name, alias) != version:
         return
     client = connect()
     with explained(f"take the alias {alias} from version {version} of {name}"):
@@ -117,18 +143,47 @@ def download_bundle(name: str, version: str) -> Path:
 
     Raises UnusableVersion where the version, its digest or a file is missing, or the bytes are others.
     """
-    digest = version_tags(name, version).get(BUNDLE_DIGEST, "")
-    if not digest:
-        raise UnusableVersion(f"version {version} of {name} has no tag {BUNDLE_DIGEST}: textgate did not register it")
+    digest = _tagged_digest(name, version)
     target = home() / "cache" / "bundles" / digest
     with locked(target.with_name(f".{digest}.lock")):
         if not _fault(target, digest):
             return target
         with new_folder(target) as folder:
-            _download(name, version, folder)
-            if fault := _fault(folder, digest):
-                raise UnusableVersion(f"version {version} of {name} in MLflow at {shown_uri()} is damaged: {fault}")
+            _fetch(name, version, digest, folder)
     return target
+
+
+@contextmanager
+def fetched(name: str, version: str) -> Iterator[Path]:
+    """The version's bundle as MLflow has it at this moment, whatever is cached, in a folder that is removed afterwards.
+
+    Raises UnusableVersion as download_bundle does.
+    """
+    digest = _tagged_digest(name, version)
+    beside = home() / "cache"
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetched-", dir=beside) as folder:
+        bundle = Path(folder) / "bundle"
+        bundle.mkdir()
+        _fetch(name, version, digest, bundle)
+        yield bundle
+
+
+def read_files(name: str, version: str, *files: str) -> list[bytes]:
+    """Single files of a version, unverified. Raises UnusableVersion where one is not there."""
+    source = version_source(name, version)
+    with explained(f"read {' and '.join(files)} of version {version} of {name}"):
+        there = mlflow.artifacts.list_artifacts(artifact_uri=source, tracking_uri=uri()) or []
+        if missing := sorted({*files} - {Path(file.path).name for file in there}):
+            raise UnusableVersion(
+                f"version {version} of {name} in MLflow at {shown_uri()} has no file {missing[0]} any more"
+            )
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [
+                mlflow.artifacts.download_artifacts(f"{source}/{file}", dst_path=folder, tracking_uri=uri())
+                for file in files
+            ]
+            return [Path(path).read_bytes() for path in paths]
 
 
 def download_pinned(name: str, version: str, digest: str) -> Path:
@@ -145,6 +200,19 @@ def version_source(name: str, version: str) -> str:
     client = connect()
     with explained(f"find the files of version {version} of {name}"):
         return str(client.get_model_version_download_uri(name, version))
+
+
+def _tagged_digest(name: str, version: str) -> str:
+    digest = version_tags(name, version).get(BUNDLE_DIGEST, "")
+    if not digest:
+        raise UnusableVersion(f"version {version} of {name} has no tag {BUNDLE_DIGEST}: textgate did not register it")
+    return digest
+
+
+def _fetch(name: str, version: str, digest: str, folder: Path) -> None:
+    _download(name, version, folder)
+    if fault := _fault(folder, digest):
+        raise UnusableVersion(f"version {version} of {name} in MLflow at {shown_uri()} is damaged: {fault}")
 
 
 def _fault(folder: Path, digest: str) -> str:

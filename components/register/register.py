@@ -71,7 +71,10 @@ def register(
         else:
             tags |= _keep(run, run_id, checkpoint / "hf", {})
             version = registry.create_version(run.name, run_id, bundle, tags, decided["summary"])
-        registry.set_alias(run.name, registry.CHALLENGER, version)
+        if told := registry.rejection(registry.version_tags(run.name, version)):
+            print(f"version {version} of {run.name} does not become the challenger: {told}", flush=True)
+        else:
+            registry.set_alias(run.name, registry.CHALLENGER, version)
     tracking.log(run_id, tags={"textgate.version": version})
     return Outputs(version, digest)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,6 +29,36 @@ override_option = click.option(
 reason_option = click.option(
     "--reason", metavar="TEXT", help="With --override: why. Kept with the version and in the promotion log."
 )
+
+
+def why_option(default: str) -> Callable[[Any], Any]:
+    """Of a command that writes into the promotion log."""
+    return click.option(
+        "--reason",
+        default=default,
+        show_default=True,
+        callback=lambda context, option, value: check_reason(value),
+        help="Kept in the promotion log.",
+    )
+
+
+def check_reason(reason: str) -> str:
+    """Without space around it. Raises TextgateError where it says nothing, or too much."""
+    if not 1 <= len(reason.strip()) <= 500:
+        raise TextgateError("--reason takes TEXT, of 1 to 500 characters")
+    return reason.strip()
+
+
+def print_lines(lines: Sequence[tuple[str, str]]) -> None:
+    """Pairs of what and how it is."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for what, how in lines:
+        table.add_row(Text(what, style="bold"), Text(how))
+    Console().print(table)
 
 
 def load_for(model: str, config: Path, overrides: Sequence[str]) -> Settings:

@@ -165,6 +165,8 @@ def test_with_manual_modes_a_person_promotes_the_challenger(story: Story) -> Non
     assert not {"canary", "promote", "deploy"} & set(story.states("manual"))
     assert not list(story.project.glob("manual-log/**/*.json"))
     version = story.tracked("manual").data.tags["textgate.version"]
+    # The alias is that of the other log.
+    story.mlflow().delete_registered_model_alias("tiny", "champion")
     status, out, err = story.textgate("promote", "tiny", version, "--config", "manual.yaml", "--reason", "looks right")
     assert status == 0, out + err
     (entry,) = [json.loads(path.read_text()) for path in story.project.glob("manual-log/**/*.json")]

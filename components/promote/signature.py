@@ -12,10 +12,10 @@ PARTS = ("inputs", "outputs", "params")
 
 
 def read_signature(manifest: bytes, mlmodel: bytes) -> dict[str, Any]:
-    """From the bytes of bundle.json and MLmodel; the order of labels is none that a caller sees."""
+    """From the bytes of bundle.json and MLmodel, which may have none; the order of labels is not one that callers see."""
     described, loaded = json.loads(manifest), yaml.safe_load(mlmodel)
     known: Mapping[str, str | None] = loaded.get("signature") or {}
-    parts = {part: json.loads(known.get(part) or "null") for part in PARTS}
+    parts = {part: json.loads(known.get(part) or "null") for part in PARTS} if known else {}
     return {"task": described["task"], "labels": sorted(described["labels"]), **parts}
 
 
@@ -28,7 +28,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     new = [label for label in after["labels"] if label not in before["labels"]]
     told += [f"{what} {_listed(labels)}" for what, labels in (("no more label", gone), ("new label", new)) if labels]
     for part in PARTS:
-        if before[part] != after[part]:
+        if part in before and part in after and before[part] != after[part]:
             told.append(f"{part} are {_columns(after[part])}, and were {_columns(before[part])}")
     return told
 

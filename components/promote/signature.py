@@ -12,7 +12,7 @@ PARTS = ("inputs", "outputs", "params")
 
 
 def read_signature(manifest: bytes, mlmodel: bytes) -> dict[str, Any]:
-    """From the bytes of bundle.json and MLmodel, which may have none; the order of labels is not one that callers see."""
+    """From the bytes of bundle.json and MLmodel, which may have none; callers see no order of labels."""
     described, loaded = json.loads(manifest), yaml.safe_load(mlmodel)
     known: Mapping[str, str | None] = loaded.get("signature") or {}
     parts = {part: json.loads(known.get(part) or "null") for part in PARTS} if known else {}

@@ -96,6 +96,10 @@ class TagTargets(Targets):
         tags = pa.array(np.array([*self.labels, None], object)[decisions], pa.string())
         return pa.ListArray.from_arrays(pa.array([0, *self.ends], pa.int32()), tags)
 
+    @staticmethod
+    def restored(stored: pa.Array, labels: Sequence[str]) -> Decisions:
+        return among(stored.flatten().to_pylist(), labels)
+
     def claims(self, probabilities: Probabilities) -> Claims:
         scored = np.flatnonzero(~np.isnan(probabilities[:, 0]))
         return likeliest(self.owners[scored], probabilities[scored], self.truth[scored])

@@ -101,6 +101,12 @@ class Targets(ABC):
     def stored(self, decisions: Decisions) -> pa.Array:
         """As the table's own column holds them; a label that the data does not know is null."""
 
+    @staticmethod
+    @abstractmethod
+    def restored(stored: pa.Array, labels: Sequence[str]) -> Decisions:
+        """Decisions of what `stored` made of them; a label that is not among these is one that the data does not
+        know."""
+
     @abstractmethod
     def claims(self, probabilities: Probabilities) -> Claims:
         """Of probabilities by the labels of the data; words that fell to truncation make none."""

@@ -26,7 +26,7 @@ from components.quantize.card import model_card
 from components.quantize.comparison import choose, compare, judge
 from components.quantize.examples import examples
 from serving.bench import measure, processor
-from serving.bundle import CANARY, CARD, MODEL, PROFILE, RIGHT, TOKENIZER, write_manifest
+from serving.bundle import CANARY, CARD, MODEL, PROFILE, RIGHT, TOKENIZER, digest, write_manifest
 from serving.predictor import Classifier, Scorer
 from serving.tasks.task import Decider
 
@@ -80,6 +80,7 @@ def quantize(
         write_json(folder / CANARY, asked)
         summary["canary"] = {"examples": len(asked), "right": sum(example.get(RIGHT, True) for example in asked)}
         _seal(folder, settings, decider, summary)
+        summary["digest"] = digest(folder)
     with new_folder(report) as folder:
         write_json(folder / "quantization.json", summary)
         write_json(folder / "timing.json", timing)

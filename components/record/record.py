@@ -11,6 +11,7 @@ from components.base.errors import TextgateError
 from components.base.files import read_json
 from components.base.settings import RunStep
 from components.record import reports
+from components.record.digests import digest_tags
 from components.record.reports import Contents
 
 OUTCOMES = ("refused-by-validation", "refused-by-gate", "unchanged", "refused-by-canary", "registered")
@@ -43,10 +44,10 @@ def record(run: RunStep, job_id: str, outcome: str, folders: Mapping[str, Path |
         outcome = "unchanged"
     contents = [READERS[name](folder) for name, folder in there.items()]
     tags = {"textgate.outcome": outcome, "textgate.summary": _summary(outcome, there)}
-    for part in [Contents(params=_versions(), tags=tags), *contents]:
+    data_md5 = tracking.run_tags(run_id).get("textgate.data_md5", "")
+    for part in [Contents(params=_versions(), tags=tags | digest_tags(data_md5, there)), *contents]:
         tracking.log(run_id, params=part.params, metrics=part.metrics, tags=part.tags)
         tracking.log_files(run_id, part.files)
-    data_md5 = tracking.run_tags(run_id).get("textgate.data_md5")
     if data_md5 and "validation" in there:
         profile = read_json(there["validation"] / "validation.json")["profile"]
         tracking.log_dataset(run_id, run.name, data_md5, profile)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from components.base.files import read_json
 from components.base.tracking import Point
 
-REPORTS = (".json", ".png", ".html")
+REPORTS = (".json", ".parquet", ".png", ".html")
 T = TypeVar("T")
 
 
@@ -151,7 +151,7 @@ def canary(folder: Path) -> Contents:
 
 
 def _files(prefix: str, folder: Path) -> dict[str, Path]:
-    """The reports in a folder, without tables of rows."""
+    """The reports in a folder."""
     return {f"{prefix}/{file.name}": file for file in sorted(folder.iterdir()) if file.suffix in REPORTS}
 
 

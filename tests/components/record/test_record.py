@@ -15,6 +15,7 @@ from components.base.settings import RunStep
 from components.record.component import record as component
 from components.record.record import READERS, record
 from tests.evaluations import estimate, make_evaluation
+from tests.mlflow_store import write_checkpoint
 
 RUN = RunStep(name="tiny")
 MD5 = "0123456789abcdef0123456789abcdef.dir"
@@ -53,6 +54,7 @@ def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) ->
         "seconds": 5.0,
     }
     write_json(root / "checkpoint" / "training.json", training)
+    write_checkpoint(root / "checkpoint", "words")
     candidate = {
         "agreement": 0.98,
         "accuracy": 0.7,
@@ -67,6 +69,7 @@ def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) ->
         "candidates": {"int8": {**candidate, "max_logit_difference": None}},
         "temperature": 1.5,
         "rows": 10,
+        "digest": "d" * 64,
     }
     write_json(root / "quantization" / "quantization.json", quantization)
     report_writers.evaluation(root / "evaluation", "d" * 64, champion="7")
@@ -157,6 +160,7 @@ def test_files_and_dataset_are_there(folders: Folders) -> None:
         "training/training.json",
         "quantization/quantization.json",
         "evaluation/evaluation.json",
+        "evaluation/predictions.parquet",
         "evaluation/confusion.png",
         "evaluation/report.html",
         "evaluation/timing.json",

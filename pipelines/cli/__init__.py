@@ -18,6 +18,7 @@ COMMANDS = {
     "data": "import, version and check the data",
     "demo": "run everything once on the default data, serve the model and ask it",
     "deploy": "deploy the champion, or a version as a preview; show what is deployed",
+    "diff": "what two runs differ in, from settings to predictions",
     "gate": "explain a verdict, or run the rules alone",
     "init": "write a config for files of labelled texts",
     "predict": "ask the running server about texts",

@@ -56,7 +56,7 @@ def quantize(
         paths: dict[str, Path] = {name: models / f"{name}.onnx" for name in settings.limits.candidates}
         logits, figures = _compare(paths, tokenizer, targets, settings)
         timing = _time(paths, tokenizer, targets, settings)
-    chosen, why = choose(figures, timing["candidates"], settings.limits.policy)
+    chosen, why = choose(figures, timing["candidates"], settings.limits.policy, settings.chosen)
     decider = fit_decider(targets, logits[chosen], settings.limits.fit_thresholds)
     abstain_below = _abstention(targets, logits[chosen], decider.temperature, settings.limits.abstain_precision)
     summary: dict[str, Any] = {

@@ -14,7 +14,7 @@ from components.record import reports
 from components.record.digests import digest_tags
 from components.record.reports import Contents
 
-OUTCOMES = ("refused-by-validation", "refused-by-gate", "unchanged", "refused-by-canary", "registered")
+OUTCOMES = ("refused-by-validation", "refused-by-gate", "unchanged", "refused-by-canary", "registered", "reproduced")
 READERS: dict[str, Callable[[Path], Contents]] = {
     "validation": reports.validation,
     "encoded": reports.encoded,
@@ -31,7 +31,8 @@ LIBRARIES = ("great-expectations", "keras", "keras-hub", "kfp", "mlflow", "onnxr
 def record(run: RunStep, job_id: str, outcome: str, folders: Mapping[str, Path | None]) -> str:
     """Fills the job's run from the report folders (keys as in READERS); those of steps that were not reached are None.
 
-    Gives the outcome: where the gate refused because the champion is this very bundle, it is `unchanged`.
+    Gives the outcome: where the gate let nothing pass because the champion is this very bundle, it is `unchanged`, and
+    of a reproduction `reproduced`.
 
     Doing it again changes nothing. Raises TextgateError for an unknown outcome, a report that is not there, or a job
     without a run.
@@ -40,8 +41,9 @@ def record(run: RunStep, job_id: str, outcome: str, folders: Mapping[str, Path |
         raise TextgateError(f"record knows no outcome {outcome!r}; it knows {', '.join(OUTCOMES)}")
     run_id = tracking.the_run(run.name, job_id)
     there = {name: folder for name, folder in folders.items() if folder is not None}
-    if outcome == "refused-by-gate" and read_json(there["verdict"] / "verdict.json")["outcome"] == "unchanged":
-        outcome = "unchanged"
+    if outcome == "refused-by-gate":
+        unchanged = read_json(there["verdict"] / "verdict.json")["outcome"] == "unchanged"
+        outcome = "reproduced" if run.like else "unchanged" if unchanged else outcome
     contents = [READERS[name](folder) for name, folder in there.items()]
     tags = {"textgate.outcome": outcome, "textgate.summary": _summary(outcome, there)}
     data_md5 = tracking.run_tags(run_id).get("textgate.data_md5", "")
@@ -61,7 +63,7 @@ def _summary(outcome: str, folders: Mapping[str, Path]) -> str:
         checks = read_json(folders["canary"] / "canary.json")["checks"]
         failed = [check for check in checks if not check["passed"]]
         return "; ".join(f"{check['check']}: {check['observed']}, expected {check['expected']}" for check in failed)
-    return str(read_json(folders["verdict"] / "verdict.json")["summary"])
+    return str(read_json(folders["verdict"] / "verdict.json")["summary"]) if "verdict" in folders else ""
 
 
 def _versions() -> dict[str, str]:

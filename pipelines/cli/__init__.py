@@ -23,6 +23,7 @@ COMMANDS = {
     "init": "write a config for files of labelled texts",
     "predict": "ask the running server about texts",
     "promote": "canary, promote and deploy a registered version",
+    "reproduce": "make a recorded run again, and compare what came out",
     "run": "run the pipeline on this machine",
     "serve": "serve the deployed champion over HTTP",
     "submit": "run the pipeline on a Kubeflow cluster",

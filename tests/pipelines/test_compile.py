@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 
 from components.base.errors import TextgateError
 from components.base.settings import BaseModelSettings, Override, Settings, from_json, load
+from pipelines.cli.options import ENDS
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.lint import check, find_faults, read_spec, step_names
 from pipelines.local.launch import QUIET
@@ -68,6 +69,14 @@ def test_evaluation_is_shown_on_the_page_of_its_step(compiled: Path) -> None:
     outputs = read_spec(compiled).components["comp-evaluate"].output_definitions.artifacts
     shown = {name: outputs[name].artifact_type.schema_title for name in ("page", "metrics", "confusion")}
     assert shown == {"page": "system.HTML", "metrics": "system.Metrics", "confusion": "system.ClassificationMetrics"}
+
+
+@pytest.mark.parametrize("to", ENDS)
+def test_a_reproduction_can_end_early_with_a_record(settings: Settings, tmp_path: Path, to: str) -> None:
+    compile_pipeline(settings, tmp_path / "pipeline.yaml", to)
+    steps = {re.sub(r"-\d+$", "", step) for step in step_names(check(tmp_path / "pipeline.yaml"))}
+    order = ["resolve", "fetch", "validate", "tokenize", "finetune", "quantize", "evaluate"]
+    assert steps == {*order[: order.index(to) + 1], "record", "close"}
 
 
 def test_modes_decide_where_the_pipeline_ends(settings: Settings, compiled: Path, tmp_path: Path) -> None:

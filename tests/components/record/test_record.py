@@ -11,7 +11,7 @@ from components.base import tracking
 from components.base.errors import TextgateError
 from components.base.files import read_json, write_json
 from components.base.mlflow_client import connect
-from components.base.settings import RunStep
+from components.base.settings import Reproduction, RunStep
 from components.record.component import record as component
 from components.record.record import READERS, record
 from tests.evaluations import estimate, make_evaluation
@@ -217,6 +217,22 @@ def test_the_same_bundle_again_is_unchanged(folders: Folders) -> None:
     write_json(folders["verdict"] / "verdict.json", {**report, "passed": False, "outcome": "unchanged"})
     assert record(RUN, "job-1", "refused-by-gate", {**folders, "canary": None}) == "unchanged"
     assert filled().data.tags["textgate.outcome"] == "unchanged"
+
+
+def test_a_reproduction_is_one_whatever_the_gate_says(folders: Folders) -> None:
+    like = Reproduction(run_id="a" * 32, base_model="base", base_model_digest="d" * 64)
+    again = RunStep(name="tiny", like=like)
+    assert record(again, "job-1", "refused-by-gate", {**folders, "canary": None}) == "reproduced"
+    tags = filled().data.tags
+    assert (tags["textgate.outcome"], tags["textgate.summary"]) == ("reproduced", "all rules hold")
+    assert tags["textgate.digest.bundle"] == "d" * 64
+
+
+def test_a_reproduction_may_end_before_the_gate(folders: Folders) -> None:
+    part = {name: folders[name] for name in ("validation", "encoded", "checkpoint")}
+    assert record(RUN, "job-1", "reproduced", part) == "reproduced"
+    tags = filled().data.tags
+    assert tags["textgate.digest.weights"] and "textgate.digest.bundle" not in tags
 
 
 def test_names_that_mlflow_would_refuse_are_changed(folders: Folders) -> None:

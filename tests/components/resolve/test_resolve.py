@@ -11,7 +11,7 @@ from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
 from components.base.mlflow_client import connect
 from components.base.objects import open_store
-from components.base.settings import BaseModelSettings, RunStep, S3Settings
+from components.base.settings import BaseModelSettings, Reproduction, RunStep, S3Settings
 from components.promote.promote import promote
 from components.resolve.component import resolve as component
 from components.resolve.resolve import UNKNOWN, Outputs, resolve
@@ -68,6 +68,36 @@ def test_the_champion_is_the_head_of_the_log(
     assert (outputs.champion_version, outputs.champion_digest) == (first.version, first.digest)
     assert outputs.champion_data == DATA_MD5
     assert tracking.run_tags(tracking.the_run("tiny", "job-3"))["textgate.champion_version"] == first.version
+
+
+def test_a_reproduction_has_the_champion_of_its_day(
+    workspace: Path, base_model: BaseModelSettings, register_version: Callable[..., Any]
+) -> None:
+    first, second = register_version("job-1"), register_version("job-2", temperature=3.0)
+    promote(RUN, first.version, "", why="first")
+    pinned = resolve(RUN, "job-3", MD5, base_model, LINEAGE)
+    promote(RUN, second.version, first.version, why="second")
+    original = tracking.the_run("tiny", "job-3")
+    pins = {name: value for name, value in pinned._asdict().items() if name != "data_md5"}
+    again = RUN.model_copy(update={"like": Reproduction(run_id=original, **pins)})
+    assert resolve(again, "job-4", MD5, base_model, LINEAGE) == pinned
+    assert resolve(RUN, "job-5", MD5, base_model, LINEAGE).champion_version == second.version
+    assert tracking.run_tags(tracking.the_run("tiny", "job-4"))["textgate.reproduces"] == original
+    assert "textgate.reproduces" not in tracking.run_tags(tracking.the_run("tiny", "job-5"))
+
+
+def test_a_reproduction_from_another_base_model_or_champion_is_refused(
+    workspace: Path, base_model: BaseModelSettings, register_version: Callable[..., Any]
+) -> None:
+    first = register_version("job-1")
+    digest = base_models.digest(base_model.reference)
+    pins = {"base_model": base_model.reference, "base_model_digest": digest, "champion_version": first.version}
+    like = Reproduction(run_id="a" * 32, champion_digest="0" * 64, **pins)
+    with pytest.raises(TextgateError, match="says that version 1 of tiny was champion with the bundle 000000000000"):
+        resolve(RUN.model_copy(update={"like": like}), "job-2", MD5, base_model, LINEAGE)
+    like = Reproduction(run_id="a" * 32, base_model=base_model.reference, base_model_digest="1" * 64)
+    with pytest.raises(TextgateError, match=r"began from 111111111111; .* base_model\.reference"):
+        resolve(RUN.model_copy(update={"like": like}), "job-3", MD5, base_model, LINEAGE)
 
 
 def test_the_data_of_a_champion_is_also_that_of_versions_it_was_begun_from(

@@ -16,6 +16,8 @@ from components.base.mlflow_client import alone, connect, explained, is_server, 
 from components.base.workspace import home
 
 JOB_ID = "textgate.job_id"
+RUN_NAME = "textgate.run_name"
+MODEL = "textgate.model"
 # The server's limits for one request.
 METRICS_AT_ONCE = 1000
 PARAMS_OR_TAGS_AT_ONCE = 100
@@ -29,6 +31,15 @@ class Point(NamedTuple):
     key: str
     value: float
     step: int = 0
+
+
+class Tracked(NamedTuple):
+    """A run as it stands; `metrics` are the last values."""
+
+    experiment: str
+    tags: dict[str, str]
+    params: dict[str, str]
+    metrics: dict[str, float]
 
 
 def prepare(name: str) -> str:
@@ -78,7 +89,7 @@ def the_run(name: str, job_id: str) -> str:
 
 
 def find_anywhere(run: str) -> str | None:
-    """The id of the run that has this id or is of this job, in whichever experiment. Makes nothing."""
+    """The id of the run that has this id or this name, or is of this job, in whichever experiment. Makes nothing."""
     if not is_there():
         return None
     client = connect()
@@ -86,8 +97,10 @@ def find_anywhere(run: str) -> str | None:
         if re.fullmatch("[0-9a-f]{32}", run):
             with suppress(mlflow.MlflowException):
                 return str(client.get_run(run).info.run_id)
+        if "'" in run:
+            return None
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        found = None if "'" in run else _search(client, experiments, run)
+        found = _search(client, experiments, run) or _search(client, experiments, run, RUN_NAME)
     return found.info.run_id if found else None
 
 
@@ -103,6 +116,15 @@ def run_tags(run_id: str) -> dict[str, str]:
     client = connect()
     with explained(f"read the run {run_id}"):
         return dict(client.get_run(run_id).data.tags)
+
+
+def read_run(run_id: str) -> Tracked:
+    """Raises TextgateError where there is none."""
+    client = connect()
+    with explained(f"read the run {run_id}"):
+        run = client.get_run(run_id)
+        experiment = client.get_experiment(run.info.experiment_id)
+        return Tracked(experiment.name, dict(run.data.tags), dict(run.data.params), dict(run.data.metrics))
 
 
 def log(
@@ -209,6 +231,6 @@ def _given_run(client: mlflow.MlflowClient, job_id: str) -> Any:
     return run if run.data.tags.get(JOB_ID, job_id) == job_id else None
 
 
-def _search(client: mlflow.MlflowClient, experiment_ids: list[str], job_id: str) -> Any:
-    found = client.search_runs(experiment_ids, f"tags.`{JOB_ID}` = '{job_id}'", max_results=1)
+def _search(client: mlflow.MlflowClient, experiment_ids: list[str], value: str, tag: str = JOB_ID) -> Any:
+    found = client.search_runs(experiment_ids, f"tags.`{tag}` = '{value}'", max_results=1)
     return found[0] if found else None

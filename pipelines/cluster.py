@@ -89,10 +89,10 @@ def submit(settings: Settings, cluster: Cluster, experiment: str = "", override:
     """
     check_settings(settings)
     name = f"{settings.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
-    arguments = pipeline_arguments(settings, name, override)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pipeline.yaml"
         compile_pipeline(settings, file)
+        arguments = pipeline_arguments(settings, name, file, override, {"cluster": _shown(cluster.host)})
         steps = frozenset(step_names(check(file)))
         version, uploaded = cluster.upload(file)
     run_id = cluster.start(name, experiment or settings.name, version, arguments)
@@ -230,6 +230,11 @@ class Cluster:
             return f"Kubeflow at {self.host} refused access ({reason}); set {BEARER} to a token that may run pipelines"
         advice = "" if status in {400, CONFLICT} else "; check that --host is that of a Kubeflow Pipelines API"
         return f"Kubeflow at {self.host} did not {doing} ({reason}){advice}"
+
+
+def _shown(host: str) -> str:
+    """Without credentials."""
+    return re.sub(r"//[^/@]*@", "//", host)
 
 
 def _named(name: str) -> dict[str, Any]:

@@ -43,10 +43,11 @@ class Tracked(NamedTuple):
 
 
 def prepare(name: str) -> str:
-    """Makes experiment and registered model where they are missing; gives the experiment's id."""
+    """Makes experiment and registered model where they are missing; gives the experiment's id, which is the one in
+    MLFLOW_EXPERIMENT_ID where that is set."""
     client = connect()
     with alone(), explained(f"prepare experiment and model {name}"):
-        experiment_id = _experiment(client, name)
+        experiment_id = os.environ.get("MLFLOW_EXPERIMENT_ID") or _experiment(client, name)
         try:
             client.create_registered_model(name)
         except mlflow.MlflowException as error:
@@ -56,7 +57,7 @@ def prepare(name: str) -> str:
 
 
 def open_run(name: str, job_id: str, tags: Mapping[str, str]) -> str:
-    """The id of the job's run, made where there is none yet; the one in MLFLOW_RUN_ID is taken if it is free.
+    """The id of the job's run, made where there is none yet; the one that MLFLOW_RUN_ID leads to, if it is free.
 
     `tags` are set in either case.
     """
@@ -76,8 +77,9 @@ def find_run(name: str, job_id: str) -> str | None:
     with explained(f"find the run of job {job_id}"):
         run = _given_run(client, job_id)
         if run is None or run.data.tags.get(JOB_ID) != job_id:
-            experiment = client.get_experiment_by_name(name)
-            run = _search(client, [experiment.experiment_id], job_id) if experiment else None
+            named, given = client.get_experiment_by_name(name), os.environ.get("MLFLOW_EXPERIMENT_ID")
+            places = [*([named.experiment_id] if named else []), *([given] if given else [])]
+            run = _search(client, places, job_id) if places else None
     return run.info.run_id if run else None
 
 
@@ -224,10 +226,16 @@ def _experiment(client: mlflow.MlflowClient, name: str) -> str:
 
 
 def _given_run(client: mlflow.MlflowClient, job_id: str) -> Any:
-    """The run that Kubeflow Pipelines opened for this job, unless another job has taken it; else None."""
+    """The run that Kubeflow Pipelines opened for this job, unless another job has taken it; else None.
+
+    Its MLflow plugin gives each task a run of its own, in MLFLOW_RUN_ID, below the one of the whole.
+    """
     if not (run_id := os.environ.get("MLFLOW_RUN_ID")):
         return None
-    run = client.get_run(run_id)
+    run, passed = client.get_run(run_id), {run_id}
+    while (parent := run.data.tags.get("mlflow.parentRunId", run_id)) not in passed:
+        passed.add(parent)
+        run = client.get_run(parent)
     return run if run.data.tags.get(JOB_ID, job_id) == job_id else None
 
 

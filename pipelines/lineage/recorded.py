@@ -8,17 +8,9 @@ from typing import Any
 
 from components.base import registry, tracking
 from components.base.errors import TextgateError
+from components.base.lineage_files import ARGUMENTS, DATA_FILE, DIFF, FOLDER, PIPELINE, SETTINGS
 from components.base.mlflow_client import shown_uri
 from components.base.workspace import home
-
-FOLDER = "lineage"
-SETTINGS = "settings.json"
-ARGUMENTS = "arguments.json"
-DATA_FILE = "data.dvc"
-PIPELINE = "pipeline.yaml"
-DIFF = "code.diff"
-DIFF_DIGEST = "textgate.diff_digest"
-DIFF_MISSING = "textgate.diff_missing"
 
 
 @dataclass(frozen=True)
@@ -67,9 +59,9 @@ class RecordedRun:
 
         Raises TextgateError where there were changes that were not stored.
         """
-        if why := self.tags.get(DIFF_MISSING):
+        if why := self.tag("diff_missing"):
             raise TextgateError(f"the run {self.shown} ran with changes to its commit that were not stored: {why}")
-        if not self.tags.get(DIFF_DIGEST) and not self.tag("git_commit").endswith("-dirty"):
+        if not self.tag("diff_digest") and not self.tag("git_commit").endswith("-dirty"):
             return b""
         return self._lineage(DIFF)
 

@@ -61,8 +61,9 @@ def run_locally(
     try:
         if reuse:
             take_over(reuse, run, first)
-        compile_pipeline(settings, run.folder / "pipeline.yaml")
-        write_json(run.folder / "arguments.json", pipeline_arguments(settings, run.id, override))
+        pipeline, about = run.folder / "pipeline.yaml", {"parent_run": run.reused}
+        compile_pipeline(settings, pipeline)
+        write_json(run.folder / "arguments.json", pipeline_arguments(settings, run.id, pipeline, override, about))
         _execute(run, watch)
         run.state = "finished"
         _check_steps(run, settings)

@@ -129,6 +129,27 @@ def read_run(run_id: str) -> Tracked:
         return Tracked(experiment.name, dict(run.data.tags), dict(run.data.params), dict(run.data.metrics))
 
 
+def search(tag: str, value: str) -> dict[str, Tracked]:
+    """By id, the runs with this value of a tag, in whichever experiment, the oldest first. Makes nothing."""
+    if not is_there():
+        return {}
+    client, found = connect(), {}
+    with explained(f"search the runs with {tag} {value}"):
+        names = {one.experiment_id: one.name for one in client.search_experiments()}
+        token = None
+        while token != "":
+            page = client.search_runs(
+                list(names), f"tags.`{tag}` = '{value}'", order_by=["attributes.start_time ASC"], page_token=token
+            )
+            for run in page:
+                data = run.data
+                found[str(run.info.run_id)] = Tracked(
+                    names[run.info.experiment_id], dict(data.tags), dict(data.params), dict(data.metrics)
+                )
+            token = page.token or ""
+    return found
+
+
 def log(
     run_id: str,
     *,

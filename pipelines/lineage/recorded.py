@@ -92,6 +92,11 @@ def find(reference: str, version: str = "") -> RecordedRun:
     )
 
 
+def find_all(name: str, value: str) -> list[RecordedRun]:
+    """The runs with this value of the tag textgate.NAME, the oldest first."""
+    return [_recorded(run_id, run) for run_id, run in tracking.search(f"textgate.{name}", value).items()]
+
+
 def _run_of(name: str, version: str) -> str:
     run_id = registry.version_tags(name, version).get(registry.RUN_ID)
     if not run_id:
@@ -103,7 +108,10 @@ def _run_of(name: str, version: str) -> str:
 
 
 def _load(run_id: str) -> RecordedRun:
-    run = tracking.read_run(run_id)
+    return _recorded(run_id, tracking.read_run(run_id))
+
+
+def _recorded(run_id: str, run: tracking.Tracked) -> RecordedRun:
     tags = run.tags
     return RecordedRun(
         run_id=run_id,

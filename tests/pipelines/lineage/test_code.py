@@ -34,7 +34,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _content(folder: Path) -> dict[str, bytes | str]:
     files = [path for path in folder.rglob("*") if ".git" not in path.relative_to(folder).parts and not path.is_dir()]
     return {
-        str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_bytes() for path in files
+        str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
+        for path in files
     }
 
 

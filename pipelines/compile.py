@@ -48,7 +48,8 @@ def pipeline_arguments(
         **{f"{step}_settings": section for step, section in sections.items()},
     }
     arguments = {name: _escaped(value) for name, value in arguments.items()}
-    described = gather(settings, run_name, pipeline, arguments, about or {})
+    data_file = Path(settings.data.version).read_bytes()
+    described = gather(settings, run_name, pipeline, data_file, arguments, about or {})
     return arguments | {name: _escaped(value) for name, value in described.items()}
 
 

@@ -21,9 +21,15 @@ LOCK = "requirements.lock"
 
 
 def gather(
-    settings: Settings, run_name: str, pipeline: Path, arguments: Mapping[str, str], about: Mapping[str, str]
+    settings: Settings,
+    run_name: str,
+    pipeline: Path,
+    data_file: bytes,
+    arguments: Mapping[str, str],
+    about: Mapping[str, str],
 ) -> dict[str, str]:
-    """The pipeline's parameters `lineage` and `lineage_files`; `arguments` are all the others, `about` further strings.
+    """The pipeline's parameters `lineage` and `lineage_files`; `arguments` are all the others, `about` further strings,
+    `data_file` is the content of the DVC file.
 
     A patch that is too long to travel with them is left out, which is said and recorded.
     """
@@ -42,7 +48,7 @@ def gather(
     files = {
         SETTINGS: text.encode(),
         ARGUMENTS: canonical_json(dict(arguments)).encode(),
-        DATA_FILE: Path(settings.data.version).read_bytes(),
+        DATA_FILE: data_file,
         PIPELINE: pipeline.read_bytes(),
         DIFF: code.diff,
     }

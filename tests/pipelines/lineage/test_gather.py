@@ -15,6 +15,7 @@ from pipelines.lineage.code import Code
 from pipelines.lineage.gather import MOST, gather
 
 ROOT = Path(__file__).parents[3]
+DATA_FILE = b"outs: []"
 COMMIT = "c0ffee" * 6 + "c0ff"
 
 
@@ -32,7 +33,7 @@ def pipeline(tmp_path: Path) -> Path:
 
 def test_strings_name_what_the_files_hold(settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT, b"a patch\xff"))
-    gathered = gather(settings, "a-run", pipeline, {"data_md5": "0.dir"}, {"parent_run": "before"})
+    gathered = gather(settings, "a-run", pipeline, DATA_FILE, {"data_md5": "0.dir"}, {"parent_run": "before"})
     lineage, files = json.loads(gathered["lineage"]), unpack(gathered["lineage_files"])
     assert lineage["config_digest"] == hashlib.sha256(files["settings.json"]).hexdigest()
     assert lineage["diff_digest"] == hashlib.sha256(files["code.diff"]).hexdigest()
@@ -42,7 +43,7 @@ def test_strings_name_what_the_files_hold(settings: Settings, pipeline: Path, mo
     assert (lineage["seed"], lineage["cluster"], lineage["image"]) == (str(settings.training.seed), "", "")
     assert Settings.model_validate_json(files["settings.json"]) == settings
     assert json.loads(files["arguments.json"]) == {"data_md5": "0.dir"}
-    assert files["data.dvc"] == (ROOT / "data.dvc").read_bytes()
+    assert files["data.dvc"] == DATA_FILE
     assert (files["pipeline.yaml"], files["code.diff"]) == (pipeline.read_bytes(), b"a patch\xff")
 
 
@@ -50,7 +51,7 @@ def test_an_image_is_named_where_it_is_used(
     settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "IMAGE", "registry/textgate@sha256:0")
-    lineage = json.loads(gather(settings, "a-run", pipeline, {}, {"cluster": "https://kfp"})["lineage"])
+    lineage = json.loads(gather(settings, "a-run", pipeline, DATA_FILE, {}, {"cluster": "https://kfp"})["lineage"])
     assert (lineage["image"], lineage["cluster"]) == ("registry/textgate@sha256:0", "https://kfp")
 
 
@@ -58,7 +59,7 @@ def test_a_patch_too_long_to_travel_is_left_out_and_said(
     settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT, random.Random(0).randbytes(MOST)))
-    gathered = gather(settings, "a-run", pipeline, {}, {})
+    gathered = gather(settings, "a-run", pipeline, DATA_FILE, {}, {})
     assert sum(map(len, gathered.values())) < MOST
     assert "code.diff" not in unpack(gathered["lineage_files"])
     lineage = json.loads(gathered["lineage"])
@@ -71,7 +72,7 @@ def test_what_is_left_out_of_the_patch_is_said(
     settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT, b"", (".env (a secret)",), "git is broken"))
-    lineage = json.loads(gather(settings, "a-run", pipeline, {}, {})["lineage"])
+    lineage = json.loads(gather(settings, "a-run", pipeline, DATA_FILE, {}, {})["lineage"])
     assert (lineage["diff_left_out"], lineage["diff_missing"]) == (".env (a secret)", "git is broken")
     assert lineage["git_commit"] == COMMIT
     said = capsys.readouterr().err

@@ -53,7 +53,8 @@ def gather(
         DIFF: code.diff,
     }
     packed = pack(files)
-    if len(packed) + sum(len(json.dumps(value)) for value in (*arguments.values(), lineage)) > MOST:
+    beside = sum(len(json.dumps(value)) for value in (*arguments.values(), lineage))
+    if code.diff and len(packed) + beside > MOST:
         lineage["diff_missing"] = f"it is too long to travel with the run ({len(code.diff):,} bytes)"
         _warn(f"{lineage['diff_missing']}: reproducing this run needs its code committed, or large new files ignored")
         packed = pack({name: content for name, content in files.items() if name != DIFF})

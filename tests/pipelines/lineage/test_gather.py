@@ -68,6 +68,14 @@ def test_a_patch_too_long_to_travel_is_left_out_and_said(
     assert "needs its code committed" in capsys.readouterr().err
 
 
+def test_a_clean_tree_lacks_no_patch_however_long_the_settings(
+    settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT))
+    gathered = gather(settings, "a-run", pipeline, DATA_FILE, {"validate_settings": "x" * MOST}, {})
+    assert json.loads(gathered["lineage"])["diff_missing"] == ""
+
+
 def test_what_is_left_out_of_the_patch_is_said(
     settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

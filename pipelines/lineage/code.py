@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -52,8 +53,8 @@ def read_code(root: Path) -> Code:
 
 
 def _patch(top: Path, new: Sequence[str]) -> bytes:
-    """Made in an index and a store of objects beside the repository's own."""
-    objects = (top / _git(top, "rev-parse", "--git-path", "objects").decode().strip()).resolve()
+    """Made in a copy of the index, and a store of objects beside the repository's own."""
+    objects, index = (_inside(top, name) for name in ("objects", "index"))
     with tempfile.TemporaryDirectory() as beside:
         (Path(beside) / "objects").mkdir()
         environment = {
@@ -61,7 +62,7 @@ def _patch(top: Path, new: Sequence[str]) -> bytes:
             "GIT_OBJECT_DIRECTORY": f"{beside}/objects",
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects),
         }
-        _git(top, "read-tree", "HEAD", **environment)
+        shutil.copyfile(index, environment["GIT_INDEX_FILE"])
         _git(top, "add", "--update", **environment)
         if new:
             paths = b"\0".join(map(os.fsencode, new))
@@ -89,6 +90,11 @@ def _unfit(path: Path) -> str:
         return "its name is one of secrets"
     size = path.lstat().st_size
     return f"{size / 1e6:.0f} MB" if size > LARGE else ""
+
+
+def _inside(top: Path, name: str) -> Path:
+    """Of the repository's own files."""
+    return (top / _git(top, "rev-parse", "--git-path", name).decode().strip()).resolve()
 
 
 def _git(folder: Path, *arguments: str, given: bytes = b"", **environment: str) -> bytes:

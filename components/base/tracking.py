@@ -133,10 +133,10 @@ def search(tag: str, value: str) -> dict[str, Tracked]:
     """By id, the runs with this value of a tag, in whichever experiment, the oldest first. Makes nothing."""
     if not is_there():
         return {}
-    client, found = connect(), {}
+    client, found = connect(), dict[str, Tracked]()
     with explained(f"search the runs with {tag} {value}"):
         names = {one.experiment_id: one.name for one in client.search_experiments()}
-        token = None
+        token: str | None = None
         while token != "":
             page = client.search_runs(
                 list(names), f"tags.`{tag}` = '{value}'", order_by=["attributes.start_time ASC"], page_token=token

@@ -100,10 +100,10 @@ def submit(
     """
     check_settings(settings, acts=not like)
     name = like.name if like else new_name(settings.name)
-    arguments = pipeline_arguments(settings, name, override, like)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "pipeline.yaml"
+        file, about = Path(folder) / "pipeline.yaml", {"cluster": _shown(cluster.host)}
         compile_pipeline(settings, file, to=like.to if like else "")
+        arguments = pipeline_arguments(settings, name, file, override, about, like)
         steps = frozenset(step_names(check(file)))
         version, uploaded = cluster.upload(file)
     run_id = cluster.start(name, experiment or settings.name, version, arguments)
@@ -241,6 +241,11 @@ class Cluster:
             return f"Kubeflow at {self.host} refused access ({reason}); set {BEARER} to a token that may run pipelines"
         advice = "" if status in {400, CONFLICT} else "; check that --host is that of a Kubeflow Pipelines API"
         return f"Kubeflow at {self.host} did not {doing} ({reason}){advice}"
+
+
+def _shown(host: str) -> str:
+    """Without credentials."""
+    return re.sub(r"//[^/@]*@", "//", host)
 
 
 def _named(name: str) -> dict[str, Any]:

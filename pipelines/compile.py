@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kfp import compiler
 
-from components.base.files import canonical_json, sha256_text, write_text
+from components.base.files import write_text
 from components.base.settings import Override, Settings, read_behaviour, read_bench, read_suite, step_sections
 from pipelines.data.version import read_version
 from pipelines.finetune import build
+from pipelines.lineage.gather import gather
 from pipelines.lint import check
 
 if TYPE_CHECKING:
     from pipelines.reproduce.like import Like
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def compile_pipeline(settings: Settings, path: Path, to: str = "") -> None:
@@ -40,37 +38,35 @@ def compile_pipeline(settings: Settings, path: Path, to: str = "") -> None:
 
 
 def pipeline_arguments(
-    settings: Settings, run_name: str, override: Override | None = None, like: Like | None = None
+    settings: Settings,
+    run_name: str,
+    pipeline: Path,
+    override: Override | None = None,
+    about: Mapping[str, str] | None = None,
+    like: Like | None = None,
 ) -> dict[str, str]:
-    """The parameters of one run: everything that decides its result, as strings; of a reproduction, those of `like`."""
-    lineage = {
-        "run_name": run_name,
-        "git_commit": git_commit(),
-        "config_digest": sha256_text(canonical_json(settings.model_dump())),
-        "seed": str(settings.training.seed),
-    }
-    told = json.dumps(lineage, sort_keys=True)
-    arguments = like.arguments(told) if like else _new_arguments(settings, told, override)
-    # kfp takes {{$...}} for its own. In JSON two braces stand together only within a string, where this is the same.
-    return {name: value.replace("{{", r"\u007b\u007b") for name, value in arguments.items()}
+    """The parameters of one run: everything that decides its result, as strings, and what says so later, of which
+    `about` is a part. `pipeline` is the compiled one; `like` gives those of a reproduction."""
+    if like:
+        arguments, data_file = like.arguments(), like.recorded.data_file().encode()
+    else:
+        arguments, data_file = _new_arguments(settings, override), Path(settings.data.version).read_bytes()
+    arguments = {name: _escaped(value) for name, value in arguments.items()}
+    described = gather(settings, run_name, pipeline, data_file, arguments, about or {})
+    return arguments | {name: _escaped(value) for name, value in described.items()}
 
 
-def _new_arguments(settings: Settings, lineage: str, override: Override | None) -> dict[str, str]:
+def _new_arguments(settings: Settings, override: Override | None) -> dict[str, str]:
     sections = step_sections(settings, read_suite(settings), read_behaviour(settings), read_bench(settings.gate))
     return {
         "run": sections.pop("run"),
         "data_md5": read_version(Path(settings.data.version)).md5,
         "base_model": settings.base_model.model_dump_json(),
         "override": override.model_dump_json() if override else "",
-        "lineage": lineage,
         **{f"{step}_settings": section for step, section in sections.items()},
     }
 
 
-def git_commit() -> str:
-    """The commit of this code, with `-dirty` where files differ from it; empty outside a repository."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+def _escaped(value: str) -> str:
+    """kfp takes {{$...}} for its own. In JSON two braces stand together only in a string, where this is the same."""
+    return value.replace("{{", r"\u007b\u007b")

@@ -36,6 +36,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
         data_md5: str,
         base_model: str,
         lineage: str,
+        lineage_files: str,
         fetch_settings: str,
         validate_settings: str,
         tokenize_settings: str,
@@ -47,7 +48,16 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
         canary_settings: str,
         deploy_settings: str,
     ):
-        pins = acting(resolve(run=run, job_id=job_id, data_md5=data_md5, base_model=base_model, lineage=lineage))
+        pins = acting(
+            resolve(
+                run=run,
+                job_id=job_id,
+                data_md5=data_md5,
+                base_model=base_model,
+                lineage=lineage,
+                lineage_files=lineage_files,
+            )
+        )
         fetched = fetch(
             data_md5=pins.outputs["data_md5"],
             reference=pins.outputs["base_model"],
@@ -158,6 +168,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
         data_md5: str,
         base_model: str,
         lineage: str,
+        lineage_files: str,
         fetch_settings: str,
         validate_settings: str,
         tokenize_settings: str,
@@ -177,6 +188,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                 data_md5=data_md5,
                 base_model=base_model,
                 lineage=lineage,
+                lineage_files=lineage_files,
                 fetch_settings=fetch_settings,
                 validate_settings=validate_settings,
                 tokenize_settings=tokenize_settings,

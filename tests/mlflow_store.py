@@ -123,6 +123,8 @@ def write_checkpoint(folder: Path, words: str) -> Path:
     for name in REQUIRED:
         (folder / "hf" / name).write_text(f"{name} {words}")
     (folder / "model.weights.h5").write_bytes(b"Keras")
+    parameters = {"threads": 2, "precision": "float32"}
+    write_json(folder / "training.json", {"parameters": parameters, "processor": "a processor"})
     return folder
 
 

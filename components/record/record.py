@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,7 +26,10 @@ READERS: dict[str, Callable[[Path], Contents]] = {
     "verdict": reports.verdict,
     "canary": reports.canary,
 }
-LIBRARIES = ("great-expectations", "keras", "keras-hub", "kfp", "mlflow", "onnxruntime", "tensorflow", "tokenizers")
+LIBRARIES = (
+    "great-expectations", "keras", "keras-hub", "kfp", "mlflow", "numpy", "onnx", "onnxruntime", "scikit-learn",
+    "scipy", "tensorflow", "tokenizers", "transformers",
+)  # fmt: skip
 
 
 def record(run: RunStep, job_id: str, outcome: str, folders: Mapping[str, Path | None]) -> str:
@@ -67,8 +71,8 @@ def _summary(outcome: str, folders: Mapping[str, Path]) -> str:
 
 
 def _versions() -> dict[str, str]:
-    """Of the libraries that are installed where this step runs."""
-    versions = {}
+    """Of Python, and of the libraries that are installed where this step runs."""
+    versions = {"versions.python": platform.python_version()}
     for library in LIBRARIES:
         try:
             versions[f"versions.{library}"] = version(library)

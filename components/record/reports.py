@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from components.base.checkpoint import trained_with
 from components.base.files import read_json
 from components.base.tracking import Point
 
@@ -51,7 +52,7 @@ def encoded(folder: Path) -> Contents:
 
 def training(folder: Path) -> Contents:
     report = read_json(folder / "training.json")
-    contents = Contents(files={"training/training.json": folder / "training.json"})
+    contents = Contents(tags=trained_with(report), files={"training/training.json": folder / "training.json"})
     contents.params = {
         **_flattened("training", report["parameters"]),
         **_flattened("training.rows", report["rows"]),
@@ -71,6 +72,7 @@ def quantization(folder: Path) -> Contents:
         metrics += _points(f"quantization/{name}", candidate)
     return Contents(
         params={"quantization.chosen": report["chosen"]},
+        tags={"textgate.precision": report["chosen"]},
         metrics=metrics,
         files={"quantization/quantization.json": folder / "quantization.json"},
     )

@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": "what two runs differ in, from settings to predictions",
     "gate": "explain a verdict, or run the rules alone",
     "init": "write a config for files of labelled texts",
+    "lineage": "show what a run or a version was made of, and what came of it",
     "predict": "ask the running server about texts",
     "promote": "canary, promote and deploy a registered version",
     "reproduce": "make a recorded run again, and compare what came out",

@@ -66,8 +66,10 @@ def run_locally(
     try:
         if reuse:
             take_over(reuse, run, first)
-        compile_pipeline(settings, run.folder / "pipeline.yaml", to=like.to if like else "")
-        write_json(run.folder / "arguments.json", pipeline_arguments(settings, run.id, override, like))
+        pipeline, about = run.folder / "pipeline.yaml", {"parent_run": run.reused}
+        compile_pipeline(settings, pipeline, to=like.to if like else "")
+        arguments = pipeline_arguments(settings, run.id, pipeline, override, about, like)
+        write_json(run.folder / "arguments.json", arguments)
         _execute(run, watch)
         run.state = "finished"
         _check_steps(run, settings, like.to if like else "")

@@ -79,9 +79,14 @@ def _settings(original: RecordedRun, again: RecordedRun, stage: str) -> Iterator
 
 def _code(original: RecordedRun, again: RecordedRun) -> list[Cause]:
     """None where the files that differ are not code."""
-    files = changed_files(original, again)
-    names = {"commit": "textgate.git_commit", "changes": "textgate.diff_digest"}
-    found = list(_tags(original, again, "code", names))
+    if (ran := original.tag("running_code_digest")) and ran == again.tag("running_code_digest"):
+        return []
+    names = {
+        "commit": "textgate.git_commit",
+        "changes": "textgate.diff_digest",
+        "what ran": "textgate.running_code_digest",
+    }
+    found, files = list(_tags(original, again, "code", names)), changed_files(original, again)
     if files is None or not found:
         return found
     return [replace(found[0], what=f"{few(files)}, {found[0].what}")] if files else []

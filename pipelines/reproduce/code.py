@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.base.errors import TextgateError
-from pipelines.compile import ROOT
+from components.base.running import ROOT
 from pipelines.lineage.recorded import RecordedRun
 
 RAN = ("components/", "pipelines/", "serving/")
@@ -35,13 +35,13 @@ def find_commit(commit: str) -> bool:
 
 def show(commit: str, path: str) -> bytes | None:
     """A file of a commit; None where it has none."""
-    found = _git("show", f"{commit}:{path}")
+    found = _git("show", f"{commit}:./{path}")
     return found.stdout if found.returncode == 0 else None
 
 
 @contextmanager
 def worktree(commit: str, diff: bytes, folder: Path) -> Iterator[Path]:
-    """The files of the commit in `folder`, changed as `diff` says; taken away afterwards.
+    """The place in `folder` of the commit's files, changed as `diff` says, where the code lies; taken away afterwards.
 
     Raises TextgateError where git cannot make it, or the diff does not fit the commit.
     """
@@ -49,7 +49,7 @@ def worktree(commit: str, diff: bytes, folder: Path) -> Iterator[Path]:
     try:
         if diff:
             _must(_git("apply", "--binary", "--whitespace=nowarn", "-", at=folder, given=diff), "the recorded changes")
-        yield folder
+        yield folder / _prefix()
     finally:
         _git("worktree", "remove", "--force", str(folder))
 
@@ -70,7 +70,8 @@ def changed_files(one: RecordedRun, other: RecordedRun) -> list[str] | None:
     if before != after:
         parts, others = _parts(before), _parts(after)
         files |= {name for name in parts.keys() | others.keys() if parts.get(name) != others.get(name)}
-    return sorted(name for name in files if name.startswith(RAN))
+    inside = [name.removeprefix(_prefix()) for name in files if name.startswith(_prefix())]
+    return sorted(name for name in inside if name.startswith(RAN))
 
 
 def _parts(diff: bytes) -> dict[str, bytes]:
@@ -78,6 +79,11 @@ def _parts(diff: bytes) -> dict[str, bytes]:
     starts = list(CHANGED.finditer(diff))
     ends = [*(found.start() for found in starts[1:]), len(diff)]
     return {found[1].decode(): diff[found.start() : end] for found, end in zip(starts, ends, strict=True)}
+
+
+def _prefix() -> str:
+    """Where the code lies in its repository: empty, or a folder with a / at its end."""
+    return _git("rev-parse", "--show-prefix").stdout.decode().strip()
 
 
 def _has(commit: str) -> bool:

@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from components.base.errors import TextgateError
+from components.base.running import ROOT
 from components.base.workspace import create_home
-from pipelines.compile import ROOT
 from pipelines.lineage.recorded import RecordedRun
 from pipelines.reproduce.code import show
 

@@ -38,7 +38,7 @@ class Like:
     name: str
     to: str = ""
 
-    def arguments(self, lineage: str) -> dict[str, str]:
+    def arguments(self) -> dict[str, str]:
         """The parameters of the pipeline: suite, tests and bench as recorded, base model and champion pinned."""
         recorded, settings = self.recorded.arguments(), self.settings
         sections = step_sections(
@@ -61,7 +61,6 @@ class Like:
             "data_md5": recorded["data_md5"],
             "base_model": settings.base_model.model_dump_json(),
             "override": recorded["override"],
-            "lineage": lineage,
             **{f"{step}_settings": section for step, section in sections.items()},
         }
 

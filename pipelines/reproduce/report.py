@@ -28,6 +28,7 @@ def report(found: Comparison, original: RecordedRun, again: RecordedRun) -> dict
         "stages": [{**asdict(stage), "same": stage.same} for stage in found.stages],
         "departs": found.departs,
         "causes": [asdict(cause) for cause in found.causes],
+        "pipeline": {"before": original.tag("pipeline_digest"), "after": again.tag("pipeline_digest")},
         "tolerance": found.tolerance,
         "predictions": {**asdict(agreed), "largest": _finite(agreed.largest)} if agreed else None,
         "who": current_user(),
@@ -42,6 +43,9 @@ def lines(found: Comparison, original: RecordedRun, again: RecordedRun) -> list[
             stage.before[:SHOWN] if stage.same else f"{stage.before[:SHOWN]} → {stage.after[:SHOWN] or 'not made'}"
         )
         said.append(f"  {stage.name:<11} {'same   ' if stage.same else 'differs'} {digests}")
+    before, after = original.tag("pipeline_digest"), again.tag("pipeline_digest")
+    other = "" if before == after else f": {before[:SHOWN]} → {after[:SHOWN]}"
+    said.append(f"the compiled pipeline is {'another' if other else 'the same'}{other}")
     if found.outcome == "identical":
         return said
     said.append(f"the first that departs: {found.departs}. What differs in what it is made from:")

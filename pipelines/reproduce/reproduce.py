@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from pipelines.reproduce import code, environment
 from pipelines.reproduce.like import Like
 from pipelines.reproduce.missing import missing
 
+IMAGE_OF_A_STEP = re.compile(r"^ +image: (\S+)$", re.MULTILINE)
 TEXTGATE = ("-c", "from pipelines.cli import main; main()")
 
 
@@ -45,13 +47,14 @@ def make_again(wanted: Like, overrides: Sequence[str] = (), cluster: Sequence[st
 
 
 def _surroundings(run: RecordedRun, checkout: Path) -> dict[str, str]:
-    """Imports come from the worktree, whatever the current folder holds; state stays in this workspace."""
+    """Imports come from the worktree, whatever the current folder holds; the image is the compiled pipeline's, and
+    state stays in this workspace."""
     kept = {name: value for name, value in os.environ.items() if name not in ("MLFLOW_RUN_ID", "PYTHONHOME")}
-    image = run.tag("image").partition(" ")[0]
+    image = IMAGE_OF_A_STEP.search(run.pipeline())
     return {
         **kept,
         "PYTHONPATH": str(checkout),
         "PYTHONSAFEPATH": "1",
         "TEXTGATE_HOME": str(home()),
-        **({"TEXTGATE_IMAGE": image} if image else {}),
+        **({"TEXTGATE_IMAGE": image[1]} if image else {}),
     }

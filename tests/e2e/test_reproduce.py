@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from components.base.files import read_json
-from pipelines.compile import git_commit
+from components.base.running import ROOT
+from pipelines.lineage.code import read_code
 from tests.e2e.story import Story
 
 STAGES = ("data", "encoded", "weights", "bundle", "predictions", "metrics", "verdict")
 
-pytestmark = pytest.mark.skipif(not git_commit(), reason="this checkout is no git repository, whose code could be had")
+pytestmark = pytest.mark.skipif(not read_code(ROOT).commit, reason="this checkout is no git repository")
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,8 @@ def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) ->
         for epoch in (1, 2)
     ]
     training = {
-        "parameters": {"learning_rate": 1e-4, "epochs": 2, "bucket_lengths": [16, 32]},
+        "parameters": {"learning_rate": 1e-4, "epochs": 2, "bucket_lengths": [16, 32], "threads": 2},
+        "processor": "EPYC",
         "epochs": history,
         "best_epoch": 2,
         "rows": {"train": 30, "validation": 10},
@@ -105,7 +106,9 @@ def test_a_registered_run_shows_every_report(folders: Folders) -> None:
         "timing.processor_lacks": "VNNI, AMX",
     }
     assert run.data.params.items() >= expected_params.items()
-    assert run.data.params["versions.mlflow"]
+    assert run.data.params["versions.mlflow"] and run.data.params["versions.python"]
+    expected_tags = {"precision": "int8", "threads": "2", "processor": "EPYC", "training_precision": ""}
+    assert run.data.tags.items() >= {f"textgate.{name}": value for name, value in expected_tags.items()}.items()
     expected_metrics = {
         "test/accuracy": 0.7,
         "test/accuracy/low": 0.602,

@@ -9,8 +9,10 @@ import pytest
 
 from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
+from components.base.lineage_files import pack
 from components.base.mlflow_client import connect
 from components.base.objects import open_store
+from components.base.running import code_digest
 from components.base.settings import BaseModelSettings, Reproduction, RunStep, S3Settings
 from components.promote.promote import promote
 from components.resolve.component import resolve as component
@@ -56,6 +58,28 @@ def test_the_run_is_open_and_tagged(workspace: Path, base_model: BaseModelSettin
         "textgate.base_model_digest": base_models.digest(base_model.reference),
     }
     assert run.data.tags.items() >= expected.items()
+
+
+def test_what_the_run_is_made_of_is_kept_with_it(workspace: Path, base_model: BaseModelSettings) -> None:
+    files = {"settings.json": b"{}", "code.diff": b"a patch"}
+    for _ in range(2):
+        outputs = resolve(RUN, "job-1", MD5, base_model, LINEAGE, files)
+    run_id = tracking.the_run("tiny", "job-1")
+    assert {name: tracking.read_file(run_id, f"lineage/{name}") for name in files} == files
+    kept = json.loads(tracking.read_file(run_id, "lineage/lineage.json") or b"")
+    assert kept.items() >= {**LINEAGE, **outputs._asdict(), "running_code_digest": code_digest()}.items()
+    assert tracking.run_tags(run_id).items() >= {f"textgate.{name}": value for name, value in kept.items()}.items()
+
+
+def test_a_run_of_a_cluster_has_its_id_and_the_code_of_its_image(
+    workspace: Path, base_model: BaseModelSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resolve(RUN, "job-1", MD5, base_model, LINEAGE | {"cluster": "https://kfp", "code_digest": code_digest()})
+    assert "other code" not in capsys.readouterr().out
+    resolve(RUN, "job-2", MD5, base_model, LINEAGE | {"cluster": "", "code_digest": "0" * 64})
+    assert "image was built of another commit" in capsys.readouterr().out
+    tags = [tracking.run_tags(tracking.the_run("tiny", job)) for job in ("job-1", "job-2")]
+    assert [one["textgate.kfp_run_id"] for one in tags] == ["job-1", ""]
 
 
 def test_the_champion_is_the_head_of_the_log(
@@ -166,7 +190,7 @@ def test_a_base_model_on_s3_is_reached_as_the_settings_say(
 
 def test_the_component_gives_strings(workspace: Path, base_model: BaseModelSettings) -> None:
     given = component.python_func(
-        RUN.model_dump_json(), "job-1", MD5, base_model.model_dump_json(), json.dumps(LINEAGE)
+        RUN.model_dump_json(), "job-1", MD5, base_model.model_dump_json(), json.dumps(LINEAGE), pack({"data.dvc": b""})
     )
     assert given == (MD5, base_model.reference, base_models.digest(base_model.reference), "", "", "")
 

@@ -36,7 +36,9 @@ def record_run(
 ) -> RecordedRun:
     """Of tiny.yaml in `project` with these `settings`; what is named differs from DIGESTS, PARAMS and SHARES."""
     config = load(project / "tiny.yaml", list(settings))
-    arguments = pipeline_arguments(config, name)
+    (project / "pipeline.yaml").write_text("compiled")
+    parameters = pipeline_arguments(config, name, project / "pipeline.yaml")
+    arguments = {key: value for key, value in parameters.items() if not key.startswith("lineage")}
     pinned = {
         "data_md5": arguments["data_md5"],
         "base_model": config.base_model.reference,
@@ -49,6 +51,7 @@ def record_run(
     folder = project / "recorded" / name
     write_json(folder / "lineage" / "settings.json", config.model_dump())
     write_json(folder / "lineage" / "arguments.json", arguments)
+    (folder / "lineage" / "data.dvc").write_text((project / "data.dvc").read_text())
     (folder / "evaluation").mkdir()
     pq.write_table(predictions(SHARES | (shares or {})), folder / "evaluation" / "predictions.parquet")
     tracking.log_files(run_id, {part.name: part for part in folder.iterdir()})

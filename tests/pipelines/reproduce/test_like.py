@@ -7,7 +7,6 @@ import pytest
 from components.base.errors import TextgateError
 from components.base.files import write_json
 from components.base.settings import FetchStep, FinetuneStep, GateStep, QuantizeStep, RunStep, ValidateStep, from_json
-from pipelines.compile import pipeline_arguments
 from pipelines.reproduce.like import Like, like
 from tests.pipelines.reproduce.recorded_runs import record_run
 from tests.tiny_project import write_config
@@ -25,7 +24,7 @@ def project(workspace: Path, tmp_path: Path) -> Path:
 
 
 def arguments(wanted: Like) -> dict[str, str]:
-    return pipeline_arguments(wanted.settings, wanted.name, like=wanted)
+    return wanted.arguments()
 
 
 def test_the_arguments_are_the_recorded_ones_but_for_marks_and_places(project: Path) -> None:

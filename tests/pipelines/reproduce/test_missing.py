@@ -9,7 +9,8 @@ import pytest
 
 from components.base import base_models, registry
 from components.base.mlflow_client import connect
-from pipelines.compile import git_commit
+from components.base.running import ROOT
+from pipelines.lineage.code import read_code
 from pipelines.reproduce.like import like
 from pipelines.reproduce.missing import missing
 from tests.pipelines.reproduce.recorded_runs import record_run
@@ -27,7 +28,7 @@ def project(workspace: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def pins(project: Path) -> dict[str, str]:
     digest = base_models.digest(str(project / "base_model"))
-    return {"base_model_digest": digest, "git_commit": git_commit().removesuffix("-dirty")}
+    return {"base_model_digest": digest, "git_commit": read_code(ROOT).commit}
 
 
 def test_nothing_is_missing_where_all_is_there(

@@ -21,7 +21,7 @@ PARAMS = {
     "timing.processor": "EPYC",
     "quantization.chosen": "int8",
 }
-PARAMS |= {"versions.keras": "3.15.1"}
+PARAMS |= {"timing.cores": "2", "versions.keras": "3.15.1"}
 SHARES = {"a": [0.75, 0.25], "b": [0.25, 0.75]}
 
 
@@ -45,7 +45,7 @@ def record_run(
         "base_model_digest": "b" * 64,
     }
     stages = {f"digest.{stage}": digest for stage, digest in (DIGESTS | (digests or {})).items() if digest}
-    tagged = {"run_name": name, "git_commit": "c" * 40, **pinned, **stages, **tags}
+    tagged = {"run_name": name, "git_commit": "c" * 40, "processor": "EPYC", **pinned, **stages, **tags}
     run_id = tracking.open_run("tiny", f"job-{name}", {f"textgate.{key}": value for key, value in tagged.items()})
     tracking.log(run_id, params=PARAMS | (params or {}))
     folder = project / "recorded" / name

@@ -96,7 +96,8 @@ def shared(old: RecordedRun, new: RecordedRun) -> Shared:
     tables = [_read(run) for run in (old, new)]
     places = [{key: row for row, key in enumerate(_keys(table["id"].to_pylist()))} for table in tables]
     both = sorted(places[0].keys() & places[1].keys())
-    rows = [table.take([place[key] for key in both]) for table, place in zip(tables, places, strict=True)]
+    chosen = (pa.array([place[key] for key in both], pa.int64()) for place in places)
+    rows = [table.take(some) for table, some in zip(tables, chosen, strict=True)]
     if task == "token-tags":
         alike = np.equal(*(pc.list_value_length(table[PREDICTED]).to_numpy() for table in rows))
         rows = [table.filter(pa.array(alike)) for table in rows]

@@ -93,6 +93,11 @@ def test_the_same_commit_needs_no_repository(tmp_path: Path, monkeypatch: pytest
     assert code(record("old"), record("new"))["files"] == []
 
 
+def test_an_image_with_other_code_is_said(tmp_path: Path) -> None:
+    found = code(record("old", running_code_digest="1"), record("new", running_code_digest="2"))
+    assert found["files"] == [] and "an image held other code" in found["notes"][0]
+
+
 def test_a_commit_that_is_not_here_is_named(repo: Path) -> None:
     with pytest.raises(TextgateError, match=r"the commit 0123.* is not in the git repository .*a repo; `git fetch`"):
         code(record("old", git_commit=head(repo)), record("new"))

@@ -127,6 +127,7 @@ def timing(folder: Path) -> Contents:
     return Contents(
         params={
             "timing.processor": report["processor"]["name"],
+            "timing.cores": report["processor"]["cores"],
             "timing.processor_lacks": ", ".join(lacks) or ("nothing" if has else "unknown"),
         },
         metrics=_points("timing", report),

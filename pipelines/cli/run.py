@@ -59,7 +59,7 @@ def command(
     """
     from pipelines.local.folder import STEPS, find_run
 
-    check_like(like, to, name, others=config or reuse or overridden)
+    check_like(like, to, name, others=config or reuse or first or overridden)
     if like:
         _run_like(like, to, name, overrides)
         return

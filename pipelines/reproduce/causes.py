@@ -13,6 +13,7 @@ from pipelines.reproduce.code import changed_files
 
 # What decides the result, and what only machines differ in.
 Kind = Literal["data", "settings", "code", "lock", "base model", "champion", "threads", "processor", "versions"]
+SHOWN = 40
 OF_THE_MACHINE = ("threads", "processor", "versions")
 # The sections of the settings that a stage is made by, beside what the stage before it gave.
 SECTIONS = {
@@ -22,16 +23,16 @@ SECTIONS = {
     "bundle": ("quantize_settings", "validate_settings"),
     "predictions": ("evaluate_settings",),
     "metrics": ("evaluate_settings",),
-    "verdict": ("gate_settings", "override"),
+    "verdict": ("gate_settings",),
 }
 # Where things lie, what marks a reproduction, and what is a cause of its own.
 LEFT_OUT = {
     "evaluate_settings": ("remotes", "s3"),
     "finetune_settings": ("s3", "training.checkpoint", "training.threads", "training.devices"),
-    "gate_settings": ("reproduction",),
+    "gate_settings": ("reproduction", "bench"),
     "quantize_settings": ("chosen",),
+    "tokenize_settings": ("options.shards",),
 }
-THREADS = ("training.threads", "training.devices")
 
 
 @dataclass(frozen=True)
@@ -93,24 +94,25 @@ def _code(original: RecordedRun, again: RecordedRun) -> list[Cause]:
 
 
 def _machine(original: RecordedRun, again: RecordedRun, stage: str) -> list[Cause]:
-    found: list[Cause] = []
+    """Training has threads of its own; what is computed after it takes all cores."""
     if stage == "weights":
-        found += _params(original, again, "threads", THREADS)
-    found += _params(original, again, "processor", ("timing.processor",)) or _tags(
-        original, again, "processor", {"": "textgate.processor"}
-    )
+        found = _params(original, again, "threads", ("training.threads", "training.devices"))
+        found += _tags(original, again, "processor", {"of the training": "textgate.processor"})
+    else:
+        found = _params(original, again, "threads", ("timing.cores",))
+        found += _params(original, again, "processor", ("timing.processor",))
     versions = sorted(name for name in original.params.keys() & again.params.keys() if name.startswith("versions."))
     return found + _params(original, again, "versions", versions)
 
 
 def _params(original: RecordedRun, again: RecordedRun, kind: Kind, names: Any) -> list[Cause]:
     pairs = [(name, original.params.get(name, ""), again.params.get(name, "")) for name in names]
-    return [Cause(kind, name.partition(".")[2], before, after) for name, before, after in pairs if before != after]
+    return [Cause(kind, name, before, after) for name, before, after in pairs if before != after]
 
 
 def _tags(original: RecordedRun, again: RecordedRun, kind: Kind, names: Mapping[str, str]) -> list[Cause]:
     pairs = [(what, original.tags.get(tag, ""), again.tags.get(tag, "")) for what, tag in names.items()]
-    return [Cause(kind, what, before[:19], after[:19]) for what, before, after in pairs if before != after]
+    return [Cause(kind, what, before[:SHOWN], after[:SHOWN]) for what, before, after in pairs if before != after]
 
 
 def _flattened(text: str) -> dict[str, Any]:

@@ -22,11 +22,14 @@ READY = "ready"
 LAST_LINES = 5
 
 
-def present(run: RecordedRun, commit: str) -> str:
-    """Why the present environment is not that of the run, "" where it is."""
+def present(run: RecordedRun, commit: str, here: bool = True) -> str:
+    """Why the present environment is not that of the run, "" where it is; on a cluster (not `here`), that which started
+    it, whose locks alone are known."""
     mine = [_read(ROOT / name) for name in LOCKS]
     if mine != [show(commit, name) for name in LOCKS]:
         return "the run's commit has another lock than this checkout"
+    if not here:
+        return ""
     python = run.params.get("versions.python", platform.python_version())
     if python.split(".")[:2] != list(platform.python_version_tuple()[:2]):
         return f"the run had Python {python}, and this is {platform.python_version()}"
@@ -50,7 +53,7 @@ def prepare(run: RecordedRun, code: Path) -> Path:
 
     Raises TextgateError with what `make setup` said where it cannot be made.
     """
-    python = interpreter(run)
+    python = interpreter(run) or sys.executable
     digest = hashlib.sha256(b"".join(_read(code / name) or b"" for name in LOCKS)).hexdigest()[:16]
     named = "-".join([*run.params.get("versions.python", platform.python_version()).split(".")[:2], digest])
     folder = create_home() / "environments" / named

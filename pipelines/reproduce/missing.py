@@ -10,10 +10,10 @@ from pipelines.reproduce import code, environment
 from pipelines.reproduce.like import Like, reproduction
 
 
-def missing(wanted: Like) -> list[str]:
-    """One text for each thing; none where the run can be made again."""
+def missing(wanted: Like, here: bool = True) -> list[str]:
+    """One text for each thing; none where the run can be made again, on this machine if `here`."""
     run = wanted.recorded
-    return [*_code(run), *_environment(run), *_data(wanted), *_base_model(wanted), *_champion(wanted)]
+    return [*_code(run), *(_environment(run) if here else []), *_data(wanted), *_base_model(wanted), *_champion(wanted)]
 
 
 def _code(run: RecordedRun) -> list[str]:

@@ -26,11 +26,11 @@ def make_again(wanted: Like, overrides: Sequence[str] = (), cluster: Sequence[st
     Raises TextgateError naming all that is missing and where it could be had, or the step that failed.
     """
     run, commit = wanted.recorded, code.commit_of(wanted.recorded)
-    if lacking := missing(wanted):
+    if lacking := missing(wanted, here=not cluster):
         raise TextgateError(f"the run {run.shown} cannot be made again yet; missing is\n  " + "\n  ".join(lacking))
     folder = create_home() / "reproductions" / wanted.name
     with code.worktree(commit, run.diff(), folder) as checkout:
-        if why := environment.present(run, commit):
+        if why := environment.present(run, commit, here=not cluster):
             print(f"another environment is needed: {why}", flush=True)
             python = environment.prepare(run, checkout)
         else:

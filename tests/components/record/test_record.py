@@ -103,6 +103,7 @@ def test_a_registered_run_shows_every_report(folders: Folders) -> None:
         "quantization.chosen": "int8",
         "champion.version": "7",
         "timing.processor": "EPYC",
+        "timing.cores": "2",
         "timing.processor_lacks": "VNNI, AMX",
     }
     assert run.data.params.items() >= expected_params.items()

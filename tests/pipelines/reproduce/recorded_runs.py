@@ -21,7 +21,7 @@ PARAMS = {
     "timing.processor": "EPYC",
     "quantization.chosen": "int8",
 }
-PARAMS |= {"versions.keras": "3.15.1"}
+PARAMS |= {"timing.cores": "2", "versions.keras": "3.15.1"}
 SHARES = {"a": [0.75, 0.25], "b": [0.25, 0.75]}
 
 
@@ -45,13 +45,14 @@ def record_run(
         "base_model_digest": "b" * 64,
     }
     stages = {f"digest.{stage}": digest for stage, digest in (DIGESTS | (digests or {})).items() if digest}
-    tagged = {"run_name": name, "git_commit": "c" * 40, **pinned, **stages, **tags}
+    tagged = {"run_name": name, "git_commit": "c" * 40, "processor": "EPYC", **pinned, **stages, **tags}
     run_id = tracking.open_run("tiny", f"job-{name}", {f"textgate.{key}": value for key, value in tagged.items()})
     tracking.log(run_id, params=PARAMS | (params or {}))
     folder = project / "recorded" / name
     write_json(folder / "lineage" / "settings.json", config.model_dump())
     write_json(folder / "lineage" / "arguments.json", arguments)
     (folder / "lineage" / "data.dvc").write_text((project / "data.dvc").read_text())
+    (folder / "lineage" / "pipeline.yaml").write_text("compiled")
     (folder / "evaluation").mkdir()
     pq.write_table(predictions(SHARES | (shares or {})), folder / "evaluation" / "predictions.parquet")
     tracking.log_files(run_id, {part.name: part for part in folder.iterdir()})

@@ -43,28 +43,38 @@ def test_another_thread_count_is_equivalent_and_named(project: Path) -> None:
     threads = {"training.threads": "1"}
     found = compared(project, "training.threads=1", digests=FROM_WEIGHTS, params=threads, shares=CLOSE)
     assert (found.outcome, found.departs) == ("equivalent", "weights")
-    assert said(found) == ["threads: threads 2 → 1"]
+    assert said(found) == ["threads: training.threads 2 → 1"]
     assert found.agreement and found.agreement.largest == pytest.approx(0.0078125)
 
 
 def test_beyond_the_tolerance_it_is_different(project: Path) -> None:
-    found = compared(project, digests=FROM_WEIGHTS, params={"timing.processor": "Xeon"}, shares=FAR)
-    assert (found.outcome, said(found)) == ("different", ["processor: processor EPYC → Xeon"])
+    found = compared(project, digests=FROM_WEIGHTS, processor="Xeon", shares=FAR)
+    assert (found.outcome, said(found)) == ("different", ["processor: of the training EPYC → Xeon"])
+
+
+def test_what_differs_of_machines_is_that_of_the_stage(project: Path) -> None:
+    """Training has its threads, what follows takes all cores."""
+    parted = dict.fromkeys(list(DIGESTS)[4:], "other")
+    other = {"training.threads": "1", "timing.cores": "8", "timing.processor": "Xeon", "versions.keras": "3.16.0"}
+    found = compared(project, digests=parted, params=other)
+    assert (found.outcome, found.departs) == ("equivalent", "predictions")
+    causes = ["threads: timing.cores 2 → 8", "processor: timing.processor EPYC → Xeon"]
+    assert said(found) == [*causes, "versions: versions.keras 3.15.1 → 3.16.0"]
 
 
 @pytest.mark.parametrize(
     ("stage", "settings", "changes", "cause"),
     [
-        ("data", [], {"data_md5": "1" * 32 + ".dir"}, "data: the version 0123456789abcdef012 → 1111111111111111111"),
+        ("data", [], {"data_md5": "1.dir"}, f"data: the version {'0123456789abcdef' * 2}.dir → 1.dir"),
         ("encoded", ["tokenization.max_length=16"], {}, "settings: tokenize: options.max_length 24 → 16"),
-        ("encoded", [], {"base_model_digest": "e" * 64}, f"base model: its digest {'b' * 19} → {'e' * 19}"),
+        ("encoded", [], {"base_model_digest": "e" * 64}, f"base model: its digest {'b' * 40} → {'e' * 40}"),
         ("weights", ["training.seed=2"], {}, "settings: finetune: training.seed 1 → 2"),
         ("bundle", ["quantization.policy=int8"], {}, 'settings: quantize: limits.policy "smallest_within" → "int8"'),
         ("metrics", ["evaluation.confidence=0.9"], {}, "settings: evaluate: options.confidence 0.95 → 0.9"),
         ("metrics", [], {"champion_version": "3"}, "champion: its version none → 3"),
         ("verdict", ["gate.unusable_champion=warn"], {}, 'settings: gate: options.unusable_champion "refuse" → "warn"'),
-        ("weights", [], {"git_commit": "d" * 40}, f"code: commit {'c' * 19} → {'d' * 19}"),
-        ("weights", [], {"lock_digest": "f" * 64}, f"lock: requirements.lock none → {'f' * 19}"),
+        ("weights", [], {"git_commit": "d" * 40}, f"code: commit {'c' * 40} → {'d' * 40}"),
+        ("weights", [], {"lock_digest": "f" * 64}, f"lock: requirements.lock none → {'f' * 40}"),
     ],
 )  # fmt: skip
 def test_what_decides_the_result_makes_it_different_however_near(
@@ -119,7 +129,7 @@ def test_the_report_lies_with_the_original_run(project: Path) -> None:
     assert tags["textgate.reproduced_departs"] == "weights"
     text = (find(first.run_id).file("reproductions/again.txt") or b"").decode()
     assert text.splitlines() == lines(found, first, again)
-    assert "equivalent: first and again" in text and "threads: threads 2 → 1" in text
+    assert "equivalent: first and again" in text and "threads: training.threads 2 → 1" in text
     assert "2 test rows: the largest difference of a probability is 0.0078 (tolerance 0.01), 0 are answered" in text
     assert b'"departs": "weights"' in (find(first.run_id).file("reproductions/again.json") or b"")
     assert "textgate.reproduced" not in connect().get_run(again.run_id).data.tags

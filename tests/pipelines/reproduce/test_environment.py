@@ -34,6 +34,7 @@ def test_the_present_environment_is_taken_for_the_same_locks_python_and_versions
 def test_another_lock_or_version_needs_another_environment(locks: dict[str, bytes]) -> None:
     assert environment.present(run(keras="1.0"), "c0ffee").startswith("the run had keras 1.0, and installed is ")
     assert "the run had Python 3.99.0" in environment.present(run(python="3.99.0"), "c0ffee")
+    assert environment.present(run(python="3.99.0"), "c0ffee", here=False) == ""
     locks["nodeps.lock"] = b"other"
     assert environment.present(run(), "c0ffee") == "the run's commit has another lock than this checkout"
     del locks["nodeps.lock"]

@@ -52,6 +52,7 @@ def record_run(
     write_json(folder / "lineage" / "settings.json", config.model_dump())
     write_json(folder / "lineage" / "arguments.json", arguments)
     (folder / "lineage" / "data.dvc").write_text((project / "data.dvc").read_text())
+    (folder / "lineage" / "pipeline.yaml").write_text("compiled")
     (folder / "evaluation").mkdir()
     pq.write_table(predictions(SHARES | (shares or {})), folder / "evaluation" / "predictions.parquet")
     tracking.log_files(run_id, {part.name: part for part in folder.iterdir()})

@@ -19,9 +19,8 @@ DIRTY = "-dirty"
 def code(old: RecordedRun, new: RecordedRun) -> dict[str, Any]:
     """`old` and `new` have commit and whether it was dirty; `files` the lines added and removed, None in binary ones.
 
-    Changes that were not committed count as the runs stored them, `notes` says where they did not, and where what ran was
-    something else. Raises TextgateError
-    where a commit is not known, or not in the repository.
+    Changes that were not committed count as the runs stored them; `notes` says where they did not, and where other code
+    ran. Raises TextgateError where a commit is not known, or not in the repository.
     """
     sides = [{"commit": _commit(run), "dirty": run.tag("git_commit").endswith(DIRTY)} for run in (old, new)]
     notes: list[str] = []
@@ -32,7 +31,7 @@ def code(old: RecordedRun, new: RecordedRun) -> dict[str, Any]:
         files = changed_files(Path(ROOT), *zip(commits, diffs, strict=True))
     ran = {run.tag("running_code_digest") for run in (old, new)} - {""}
     if not files and len(ran) > 1:
-        notes.append("what ran was not the same all the same: an image held other code than that of the commit")
+        notes.append("the code that ran was not the same: an image held other code than that of its commit")
     return {"old": sides[0], "new": sides[1], "files": files, "notes": notes}
 
 

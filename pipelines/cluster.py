@@ -12,9 +12,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import kfp
 import kfp_server_api as api
@@ -26,6 +25,10 @@ from components.base.settings import Override, Settings
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.finetune import NAME
 from pipelines.lint import check, step_names
+from pipelines.local.folder import new_name
+
+if TYPE_CHECKING:
+    from pipelines.reproduce.like import Like
 
 BEARER = "TEXTGATE_KFP_TOKEN"
 # Seconds. urllib3 makes four tries of a request that finds no connection.
@@ -55,12 +58,13 @@ class Submitted:
     steps: frozenset[str]
 
 
-def check_settings(settings: Settings) -> None:
-    """Raises TextgateError naming each key whose value a step in a pod could not use, and what is allowed."""
+def check_settings(settings: Settings, acts: bool = True) -> None:
+    """Raises TextgateError naming each key whose value a step in a pod could not use, and what is allowed; `acts` where
+    the run may promote and deploy."""
     store = "s3://bucket/prefix"
     places = [("data.remotes", remote, [store]) for remote in settings.data.remotes]
     places += [
-        ("promote.log", settings.promote.log, [store]),
+        *([("promote.log", settings.promote.log, [store])] if acts else []),
         (
             "base_model.reference",
             settings.base_model.reference,
@@ -73,7 +77,7 @@ def check_settings(settings: Settings) -> None:
             kind = place if "://" in place else f"a folder of this machine ({place or 'promotions in the workspace'})"
             example = f"[{allowed[0]}]" if key == "data.remotes" else allowed[0]
             faults.append(f"{key} is {kind}; a cluster needs {' or '.join(allowed)}, as --set '{key}={example}'")
-    if settings.deploy.mode == "auto" and settings.deploy.target == "local":
+    if acts and settings.deploy.mode == "auto" and settings.deploy.target == "local":
         faults.append(
             "deploy.mode auto reaches only a server of this machine; use --set deploy.mode=manual, or --set"
             " deploy.target=kserve with deploy.kserve.namespace and deploy.kserve.image"
@@ -82,17 +86,24 @@ def check_settings(settings: Settings) -> None:
         raise TextgateError("this config cannot run on a cluster:\n  " + "\n  ".join(faults))
 
 
-def submit(settings: Settings, cluster: Cluster, experiment: str = "", override: Override | None = None) -> Submitted:
-    """Compiles, uploads what is not there yet, and starts a run in `experiment`, which is made where it is missing.
+def submit(
+    settings: Settings,
+    cluster: Cluster,
+    experiment: str = "",
+    override: Override | None = None,
+    like: Like | None = None,
+) -> Submitted:
+    """Compiles, uploads what is not there yet, and starts a run in `experiment`, which is made where it is missing;
+    `like` makes it a reproduction.
 
     Raises TextgateError where the settings cannot work on a cluster or Kubeflow does not accept them.
     """
-    check_settings(settings)
-    name = f"{settings.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
-    arguments = pipeline_arguments(settings, name, override)
+    check_settings(settings, acts=not like)
+    name = like.name if like else new_name(settings.name)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "pipeline.yaml"
-        compile_pipeline(settings, file)
+        file, about = Path(folder) / "pipeline.yaml", {"cluster": _shown(cluster.host)}
+        compile_pipeline(settings, file, to=like.to if like else "")
+        arguments = pipeline_arguments(settings, name, file, override, about, like)
         steps = frozenset(step_names(check(file)))
         version, uploaded = cluster.upload(file)
     run_id = cluster.start(name, experiment or settings.name, version, arguments)
@@ -230,6 +241,11 @@ class Cluster:
             return f"Kubeflow at {self.host} refused access ({reason}); set {BEARER} to a token that may run pipelines"
         advice = "" if status in {400, CONFLICT} else "; check that --host is that of a Kubeflow Pipelines API"
         return f"Kubeflow at {self.host} did not {doing} ({reason}){advice}"
+
+
+def _shown(host: str) -> str:
+    """Without credentials."""
+    return re.sub(r"//[^/@]*@", "//", host)
 
 
 def _named(name: str) -> dict[str, Any]:

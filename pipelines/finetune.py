@@ -22,11 +22,11 @@ from components.validate.component import validate
 NAME = "textgate-finetune"
 
 
-def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int = 0) -> Any:
+def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int = 0, to: str = "") -> Any:
     """The kfp pipeline; without `auto_promote` it ends at the challenger, without `auto_deploy` at the champion.
 
     `shards` above 1 spread tokenization over as many tasks, and one that puts their parts together. `retries` are those
-    of fine-tuning, which goes on where it was stopped.
+    of fine-tuning, which goes on where it was stopped. With `to`, a reproduction ends after that step.
     """
 
     @dsl.pipeline(name="steps")
@@ -36,6 +36,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
         data_md5: str,
         base_model: str,
         lineage: str,
+        lineage_files: str,
         fetch_settings: str,
         validate_settings: str,
         tokenize_settings: str,
@@ -47,7 +48,16 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
         canary_settings: str,
         deploy_settings: str,
     ):
-        pins = acting(resolve(run=run, job_id=job_id, data_md5=data_md5, base_model=base_model, lineage=lineage))
+        pins = acting(
+            resolve(
+                run=run,
+                job_id=job_id,
+                data_md5=data_md5,
+                base_model=base_model,
+                lineage=lineage,
+                lineage_files=lineage_files,
+            )
+        )
         fetched = fetch(
             data_md5=pins.outputs["data_md5"],
             reference=pins.outputs["base_model"],
@@ -63,16 +73,24 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
             settings=validate_settings,
         )
         validation = checked.outputs["report"]
-        with dsl.If(checked.outputs["Output"] == True, "valid"):  # noqa: E712
+
+        def go_on() -> None:
             encoded = encode(tables, encoder, tokenize_settings, shards)
+            reports = {"run": run, "job_id": job_id, "validation": validation, "encoded": encoded}
+            if to == "tokenize":
+                return end(reports)
             trained = finetune(encoded=encoded, base_model=encoder, settings=finetune_settings)
             if retries:
                 trained.set_retry(retries, backoff_duration="10s")
-            checkpoint = trained.outputs["checkpoint"]
+            checkpoint = reports["checkpoint"] = trained.outputs["checkpoint"]
+            if to == "finetune":
+                return end(reports)
             quantized = quantize(
                 checkpoint=checkpoint, tables=tables, validation=validation, settings=quantize_settings
             )
-            bundle = quantized.outputs["bundle"]
+            bundle, reports["quantization"] = quantized.outputs["bundle"], quantized.outputs["report"]
+            if to == "quantize":
+                return end(reports)
             evaluated = evaluate(
                 bundle=bundle,
                 checkpoint=checkpoint,
@@ -84,6 +102,9 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                 settings=evaluate_settings,
             )
             evaluation, timing = evaluated.outputs["evaluation"], evaluated.outputs["timing"]
+            reports |= {"evaluation": evaluation, "timing": timing}
+            if to == "evaluate":
+                return end(reports)
             judged = acting(
                 gate(
                     evaluation=evaluation,
@@ -93,17 +114,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                     override=override,
                 )
             )
-            reports = {
-                "run": run,
-                "job_id": job_id,
-                "validation": validation,
-                "encoded": encoded,
-                "checkpoint": checkpoint,
-                "quantization": quantized.outputs["report"],
-                "evaluation": evaluation,
-                "timing": timing,
-                "verdict": judged.outputs["verdict"],
-            }
+            reports["verdict"] = judged.outputs["verdict"]
             with dsl.If(judged.outputs["Output"] == True, "passed"):  # noqa: E712
                 registered = acting(
                     register(
@@ -145,6 +156,9 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                         acting(record(outcome="refused-by-canary", **asked))
             with dsl.Else("refused"):
                 acting(record(outcome="refused-by-gate", **reports))
+
+        with dsl.If(checked.outputs["Output"] == True, "valid"):  # noqa: E712
+            go_on()
         with dsl.Else("invalid"):
             acting(record(run=run, job_id=job_id, outcome="refused-by-validation", validation=validation))
 
@@ -154,6 +168,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
         data_md5: str,
         base_model: str,
         lineage: str,
+        lineage_files: str,
         fetch_settings: str,
         validate_settings: str,
         tokenize_settings: str,
@@ -173,6 +188,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                 data_md5=data_md5,
                 base_model=base_model,
                 lineage=lineage,
+                lineage_files=lineage_files,
                 fetch_settings=fetch_settings,
                 validate_settings=validate_settings,
                 tokenize_settings=tokenize_settings,
@@ -195,6 +211,11 @@ def encode(tables: Any, base_model: Any, settings: Any, shards: int) -> Any:
     with dsl.ParallelFor(list(range(shards)), name="shards") as number:
         shard = tokenize_shard(number=number, tables=tables, base_model=base_model, settings=settings)
     return tokenize_merge(parts=dsl.Collected(shard.outputs["part"]), settings=settings).outputs["encoded"]
+
+
+def end(reports: dict[str, Any]) -> None:
+    """Of a reproduction that goes no further."""
+    acting(record(outcome="reproduced", **reports))
 
 
 def acting(task: Any) -> Any:

@@ -14,6 +14,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from components.base.base_models import REQUIRED
@@ -156,14 +158,19 @@ def write_checkpoint(folder: Path, words: str) -> Path:
     for name in REQUIRED:
         (folder / "hf" / name).write_text(f"{name} {words}")
     (folder / "model.weights.h5").write_bytes(b"Keras")
+    parameters = {"threads": 2, "precision": "float32"}
+    write_json(folder / "training.json", {"parameters": parameters, "processor": "a processor"})
     return folder
 
 
 def write_evaluation(folder: Path, digest: str, champion: str = "") -> Path:
     report = make_evaluation(digest=digest, champion=make_champion(champion) if champion else None)
     write_json(folder / "evaluation.json", report)
-    for name in ("confusion.png", "report.html", "predictions.parquet"):
+    for name in ("confusion.png", "report.html"):
         (folder / name).write_bytes(b"as evaluate writes it")
+    answers = {"id": ["a", "b"], "label": ["negative", "positive"], "predicted": ["negative", "neutral"]}
+    shares = pa.array([[0.75, 0.25, 0.0], [0.0, 0.5, 0.25]], pa.list_(pa.float32()))
+    pq.write_table(pa.table({**answers, "probabilities": shares}), folder / "predictions.parquet")
     return folder
 
 

@@ -84,6 +84,16 @@ NUMBERS = (
     "label_error_share",
 )
 
+# Of the machine that evaluates.
+TIMED = ("p50_ms", "p95_ms", "texts_per_second")
+# What begins so is of gate.bench.
+BENCH = "bench_"
+
+
+def is_timing(name: str) -> bool:
+    """Whether a second measurement of the same model gives another value."""
+    return name in TIMED or name.startswith(BENCH)
+
 
 def is_measured(name: str) -> bool:
     """Whether a model or its surroundings can have a metric of this name, top_3_accuracy and its like included."""

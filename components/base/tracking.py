@@ -16,6 +16,8 @@ from components.base.mlflow_client import alone, connect, explained, is_server, 
 from components.base.workspace import home
 
 JOB_ID = "textgate.job_id"
+RUN_NAME = "textgate.run_name"
+MODEL = "textgate.model"
 # The server's limits for one request.
 METRICS_AT_ONCE = 1000
 PARAMS_OR_TAGS_AT_ONCE = 100
@@ -31,11 +33,21 @@ class Point(NamedTuple):
     step: int = 0
 
 
+class Tracked(NamedTuple):
+    """A run as it stands; `metrics` are the last values."""
+
+    experiment: str
+    tags: dict[str, str]
+    params: dict[str, str]
+    metrics: dict[str, float]
+
+
 def prepare(name: str) -> str:
-    """Makes experiment and registered model where they are missing; gives the experiment's id."""
+    """Makes experiment and registered model where they are missing; gives the experiment's id, which is the one in
+    MLFLOW_EXPERIMENT_ID where that is set."""
     client = connect()
     with alone(), explained(f"prepare experiment and model {name}"):
-        experiment_id = _experiment(client, name)
+        experiment_id = os.environ.get("MLFLOW_EXPERIMENT_ID") or _experiment(client, name)
         try:
             client.create_registered_model(name)
         except mlflow.MlflowException as error:
@@ -45,7 +57,7 @@ def prepare(name: str) -> str:
 
 
 def open_run(name: str, job_id: str, tags: Mapping[str, str]) -> str:
-    """The id of the job's run, made where there is none yet; the one in MLFLOW_RUN_ID is taken if it is free.
+    """The id of the job's run, made where there is none yet; the one that MLFLOW_RUN_ID leads to, if it is free.
 
     `tags` are set in either case.
     """
@@ -65,8 +77,9 @@ def find_run(name: str, job_id: str) -> str | None:
     with explained(f"find the run of job {job_id}"):
         run = _given_run(client, job_id)
         if run is None or run.data.tags.get(JOB_ID) != job_id:
-            experiment = client.get_experiment_by_name(name)
-            run = _search(client, [experiment.experiment_id], job_id) if experiment else None
+            named, given = client.get_experiment_by_name(name), os.environ.get("MLFLOW_EXPERIMENT_ID")
+            places = [*([named.experiment_id] if named else []), *([given] if given else [])]
+            run = _search(client, places, job_id) if places else None
     return run.info.run_id if run else None
 
 
@@ -78,7 +91,7 @@ def the_run(name: str, job_id: str) -> str:
 
 
 def find_anywhere(run: str) -> str | None:
-    """The id of the run that has this id or is of this job, in whichever experiment. Makes nothing."""
+    """The id of the run that has this id or this name, or is of this job, in whichever experiment. Makes nothing."""
     if not is_there():
         return None
     client = connect()
@@ -86,8 +99,10 @@ def find_anywhere(run: str) -> str | None:
         if re.fullmatch("[0-9a-f]{32}", run):
             with suppress(mlflow.MlflowException):
                 return str(client.get_run(run).info.run_id)
+        if "'" in run:
+            return None
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        found = None if "'" in run else _search(client, experiments, run)
+        found = _search(client, experiments, run) or _search(client, experiments, run, RUN_NAME)
     return found.info.run_id if found else None
 
 
@@ -103,6 +118,36 @@ def run_tags(run_id: str) -> dict[str, str]:
     client = connect()
     with explained(f"read the run {run_id}"):
         return dict(client.get_run(run_id).data.tags)
+
+
+def read_run(run_id: str) -> Tracked:
+    """Raises TextgateError where there is none."""
+    client = connect()
+    with explained(f"read the run {run_id}"):
+        run = client.get_run(run_id)
+        experiment = client.get_experiment(run.info.experiment_id)
+        return Tracked(experiment.name, dict(run.data.tags), dict(run.data.params), dict(run.data.metrics))
+
+
+def search(tag: str, value: str) -> dict[str, Tracked]:
+    """By id, the runs with this value of a tag, in whichever experiment, the oldest first. Makes nothing."""
+    if not is_there():
+        return {}
+    client, found = connect(), dict[str, Tracked]()
+    with explained(f"search the runs with {tag} {value}"):
+        names = {one.experiment_id: one.name for one in client.search_experiments()}
+        token: str | None = None
+        while token != "":
+            page = client.search_runs(
+                list(names), f"tags.`{tag}` = '{value}'", order_by=["attributes.start_time ASC"], page_token=token
+            )
+            for run in page:
+                data = run.data
+                found[str(run.info.run_id)] = Tracked(
+                    names[run.info.experiment_id], dict(data.tags), dict(data.params), dict(data.metrics)
+                )
+            token = page.token or ""
+    return found
 
 
 def log(
@@ -202,13 +247,19 @@ def _experiment(client: mlflow.MlflowClient, name: str) -> str:
 
 
 def _given_run(client: mlflow.MlflowClient, job_id: str) -> Any:
-    """The run that Kubeflow Pipelines opened for this job, unless another job has taken it; else None."""
+    """The run that Kubeflow Pipelines opened for this job, unless another job has taken it; else None.
+
+    Its MLflow plugin gives each task a run of its own, in MLFLOW_RUN_ID, below the one of the whole.
+    """
     if not (run_id := os.environ.get("MLFLOW_RUN_ID")):
         return None
-    run = client.get_run(run_id)
+    run, passed = client.get_run(run_id), {run_id}
+    while (parent := run.data.tags.get("mlflow.parentRunId", run_id)) not in passed:
+        passed.add(parent)
+        run = client.get_run(parent)
     return run if run.data.tags.get(JOB_ID, job_id) == job_id else None
 
 
-def _search(client: mlflow.MlflowClient, experiment_ids: list[str], job_id: str) -> Any:
-    found = client.search_runs(experiment_ids, f"tags.`{JOB_ID}` = '{job_id}'", max_results=1)
+def _search(client: mlflow.MlflowClient, experiment_ids: list[str], value: str, tag: str = JOB_ID) -> Any:
+    found = client.search_runs(experiment_ids, f"tags.`{tag}` = '{value}'", max_results=1)
     return found[0] if found else None

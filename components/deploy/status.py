@@ -22,12 +22,17 @@ def status(run: RunStep, step: DeployStep) -> Lines:
     lines = [("promotion log", says)]
     for preview in (False, True):
         name = service_name(run.name, preview)
-        found, version = _local(name) if step.options.target == "local" else _on_cluster(name, step)
+        found, version = deployed(name, step)
         if found or not preview:
             lines += found or [(name, "not deployed")]
         if not preview:
             lines += _agreement(head, version)
     return lines
+
+
+def deployed(name: str, step: DeployStep) -> tuple[Lines, str]:
+    """What there is of a service, and its version; both empty where there is nothing."""
+    return _local(name) if step.options.target == "local" else _on_cluster(name, step)
 
 
 def _agreement(head: Entry | None, version: str) -> Lines:

@@ -101,12 +101,14 @@ class Evaluation:
         return found
 
     def predictions(self) -> pa.Table:
+        """Without the texts; `probabilities` are by the labels of the data."""
         targets = self.rows.targets
         return pa.table(
             {
                 "id": self.table["id"],
                 targets.column: self.table[targets.column],
                 "predicted": targets.stored(self.answers.decisions),
+                "probabilities": targets.listed(self.answers.probabilities),
             }
         )
 

@@ -27,6 +27,7 @@ from components.finetune.onnx_export import check_onnx
 from components.finetune.rows import Rows, read_rows
 from components.finetune.setup import Setup
 from components.finetune.train import Trainer, prepare
+from serving.processor import processor
 
 LIBRARIES = ("tensorflow", "keras", "keras-hub", "numpy")
 # The weights are written by Keras, in safetensors and in ONNX; the rest beside them is small.
@@ -149,4 +150,5 @@ def _report(settings: FinetuneStep, trained: State, cost: Cost, train: Rows, val
         "rows": {"train": train.texts, "validation": validation.texts},
         "cost": cost.report(),
         "versions": {name: version(name) for name in LIBRARIES},
+        "processor": processor()["name"],
     }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from components.base.metric_names import METRICS, words
+from components.base.metric_names import BENCH, METRICS, TIMED, words
 from components.gate.evidence import Estimate, Evaluation, Evidence, Validation
 
 BYTES_PER_MB = 1e6
 WITHHELD = "answers are withheld only where a row has one label"
-TIMED = ("p50_ms", "p95_ms", "texts_per_second")
-BENCH = "bench_"
 HOW_TO_BENCH = (
     "on the machine that is to serve, run `textgate bundle bench BUNDLE --output FILE` (BUNDLE is the folder bundle of"
     " the step quantize), then here `textgate run --reuse RUN --set gate.bench=FILE`, which trains nothing again"

@@ -50,12 +50,15 @@ def judge(figures: Mapping[str, Any], main: str, limits: QuantizationSettings) -
 
 
 def choose(
-    candidates: Mapping[str, Mapping[str, Any]], timing: Mapping[str, Mapping[str, float]], policy: str
+    candidates: Mapping[str, Mapping[str, Any]],
+    timing: Mapping[str, Mapping[str, float]],
+    policy: str,
+    timed_before: str = "",
 ) -> tuple[str, str]:
-    """The candidate that the policy takes of those within the limits, and why."""
+    """The candidate that the policy takes of those within the limits, and why; what was the fastest before still is."""
     within = [name for name, figures in candidates.items() if figures["within_limits"]]
     if policy == "fastest_within":
-        chosen = min(within, key=lambda name: timing[name]["p50_ms"])
+        chosen = timed_before if timed_before in within else min(within, key=lambda name: timing[name]["p50_ms"])
         why = "the fastest within the limits"
     elif policy == "smallest_within":
         chosen = min(within, key=lambda name: candidates[name]["bytes"])

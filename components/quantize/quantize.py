@@ -26,7 +26,7 @@ from components.quantize.card import model_card
 from components.quantize.comparison import choose, compare, judge
 from components.quantize.examples import examples
 from serving.bench import measure, processor
-from serving.bundle import CANARY, CARD, MODEL, PROFILE, RIGHT, TOKENIZER, write_manifest
+from serving.bundle import CANARY, CARD, MODEL, PROFILE, RIGHT, TOKENIZER, digest, write_manifest
 from serving.predictor import Classifier, Scorer
 from serving.tasks.task import Decider
 
@@ -56,7 +56,7 @@ def quantize(
         paths: dict[str, Path] = {name: models / f"{name}.onnx" for name in settings.limits.candidates}
         logits, figures = _compare(paths, tokenizer, targets, settings)
         timing = _time(paths, tokenizer, targets, settings)
-    chosen, why = choose(figures, timing["candidates"], settings.limits.policy)
+    chosen, why = choose(figures, timing["candidates"], settings.limits.policy, settings.chosen)
     decider = fit_decider(targets, logits[chosen], settings.limits.fit_thresholds)
     abstain_below = _abstention(targets, logits[chosen], decider.temperature, settings.limits.abstain_precision)
     summary: dict[str, Any] = {
@@ -80,6 +80,7 @@ def quantize(
         write_json(folder / CANARY, asked)
         summary["canary"] = {"examples": len(asked), "right": sum(example.get(RIGHT, True) for example in asked)}
         _seal(folder, settings, decider, summary)
+        summary["digest"] = digest(folder)
     with new_folder(report) as folder:
         write_json(folder / "quantization.json", summary)
         write_json(folder / "timing.json", timing)

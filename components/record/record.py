@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,9 +12,10 @@ from components.base.errors import TextgateError
 from components.base.files import read_json
 from components.base.settings import RunStep
 from components.record import reports
+from components.record.digests import digest_tags
 from components.record.reports import Contents
 
-OUTCOMES = ("refused-by-validation", "refused-by-gate", "unchanged", "refused-by-canary", "registered")
+OUTCOMES = ("refused-by-validation", "refused-by-gate", "unchanged", "refused-by-canary", "registered", "reproduced")
 READERS: dict[str, Callable[[Path], Contents]] = {
     "validation": reports.validation,
     "encoded": reports.encoded,
@@ -24,13 +26,17 @@ READERS: dict[str, Callable[[Path], Contents]] = {
     "verdict": reports.verdict,
     "canary": reports.canary,
 }
-LIBRARIES = ("great-expectations", "keras", "keras-hub", "kfp", "mlflow", "onnxruntime", "tensorflow", "tokenizers")
+LIBRARIES = (
+    "great-expectations", "keras", "keras-hub", "kfp", "mlflow", "numpy", "onnx", "onnxruntime", "scikit-learn",
+    "scipy", "tensorflow", "tokenizers", "transformers",
+)  # fmt: skip
 
 
 def record(run: RunStep, job_id: str, outcome: str, folders: Mapping[str, Path | None]) -> str:
     """Fills the job's run from the report folders (keys as in READERS); those of steps that were not reached are None.
 
-    Gives the outcome: where the gate refused because the champion is this very bundle, it is `unchanged`.
+    Gives the outcome: where the gate let nothing pass because the champion is this very bundle, it is `unchanged`, and
+    of a reproduction `reproduced`.
 
     Doing it again changes nothing. Raises TextgateError for an unknown outcome, a report that is not there, or a job
     without a run.
@@ -39,14 +45,15 @@ def record(run: RunStep, job_id: str, outcome: str, folders: Mapping[str, Path |
         raise TextgateError(f"record knows no outcome {outcome!r}; it knows {', '.join(OUTCOMES)}")
     run_id = tracking.the_run(run.name, job_id)
     there = {name: folder for name, folder in folders.items() if folder is not None}
-    if outcome == "refused-by-gate" and read_json(there["verdict"] / "verdict.json")["outcome"] == "unchanged":
-        outcome = "unchanged"
+    if outcome == "refused-by-gate":
+        unchanged = read_json(there["verdict"] / "verdict.json")["outcome"] == "unchanged"
+        outcome = "reproduced" if run.like else "unchanged" if unchanged else outcome
     contents = [READERS[name](folder) for name, folder in there.items()]
     tags = {"textgate.outcome": outcome, "textgate.summary": _summary(outcome, there)}
-    for part in [Contents(params=_versions(), tags=tags), *contents]:
+    data_md5 = tracking.run_tags(run_id).get("textgate.data_md5", "")
+    for part in [Contents(params=_versions(), tags=tags | digest_tags(data_md5, there)), *contents]:
         tracking.log(run_id, params=part.params, metrics=part.metrics, tags=part.tags)
         tracking.log_files(run_id, part.files)
-    data_md5 = tracking.run_tags(run_id).get("textgate.data_md5")
     if data_md5 and "validation" in there:
         profile = read_json(there["validation"] / "validation.json")["profile"]
         tracking.log_dataset(run_id, run.name, data_md5, profile)
@@ -60,12 +67,12 @@ def _summary(outcome: str, folders: Mapping[str, Path]) -> str:
         checks = read_json(folders["canary"] / "canary.json")["checks"]
         failed = [check for check in checks if not check["passed"]]
         return "; ".join(f"{check['check']}: {check['observed']}, expected {check['expected']}" for check in failed)
-    return str(read_json(folders["verdict"] / "verdict.json")["summary"])
+    return str(read_json(folders["verdict"] / "verdict.json")["summary"]) if "verdict" in folders else ""
 
 
 def _versions() -> dict[str, str]:
-    """Of the libraries that are installed where this step runs."""
-    versions = {}
+    """Of Python, and of the libraries that are installed where this step runs."""
+    versions = {"versions.python": platform.python_version()}
     for library in LIBRARIES:
         try:
             versions[f"versions.{library}"] = version(library)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from components.base.checkpoint import trained_with
 from components.base.files import read_json
 from components.base.tracking import Point
 
-REPORTS = (".json", ".png", ".html")
+REPORTS = (".json", ".parquet", ".png", ".html")
 T = TypeVar("T")
 
 
@@ -51,7 +52,7 @@ def encoded(folder: Path) -> Contents:
 
 def training(folder: Path) -> Contents:
     report = read_json(folder / "training.json")
-    contents = Contents(files={"training/training.json": folder / "training.json"})
+    contents = Contents(tags=trained_with(report), files={"training/training.json": folder / "training.json"})
     contents.params = {
         **_flattened("training", report["parameters"]),
         **_flattened("training.rows", report["rows"]),
@@ -71,6 +72,7 @@ def quantization(folder: Path) -> Contents:
         metrics += _points(f"quantization/{name}", candidate)
     return Contents(
         params={"quantization.chosen": report["chosen"]},
+        tags={"textgate.precision": report["chosen"]},
         metrics=metrics,
         files={"quantization/quantization.json": folder / "quantization.json"},
     )
@@ -125,6 +127,7 @@ def timing(folder: Path) -> Contents:
     return Contents(
         params={
             "timing.processor": report["processor"]["name"],
+            "timing.cores": report["processor"]["cores"],
             "timing.processor_lacks": ", ".join(lacks) or ("nothing" if has else "unknown"),
         },
         metrics=_points("timing", report),
@@ -151,7 +154,7 @@ def canary(folder: Path) -> Contents:
 
 
 def _files(prefix: str, folder: Path) -> dict[str, Path]:
-    """The reports in a folder, without tables of rows."""
+    """The reports in a folder."""
     return {f"{prefix}/{file.name}": file for file in sorted(folder.iterdir()) if file.suffix in REPORTS}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from components.base import base_models, registry, tracking
+from components.base.checkpoint import REPORT, trained_with
 from components.base.errors import TextgateError
 from components.base.files import read_json, sha256_file
 from components.base.locks import locked
@@ -59,6 +60,7 @@ def register(
         registry.VERDICT_DIGEST: sha256_file(verdict / VERDICT_FILE),
         registry.RUN_ID: run_id,
         "textgate.precision": manifest.precision,
+        **trained_with(read_json(checkpoint / REPORT)),
         "textgate.job_id": job_id,
         **_scores(scores),
     }
@@ -81,7 +83,7 @@ def register(
 
 def _lineage(run_id: str, lineage: Mapping[str, str]) -> dict[str, str]:
     """What resolve pinned on the run, and `lineage`."""
-    pinned = ("data_md5", "base_model", "base_model_digest")
+    pinned = ("data_md5", "base_model", "base_model_digest", "kfp_run_id", "running_code_digest")
     known = tracking.run_tags(run_id)
     tags = {f"textgate.{key}": known[f"textgate.{key}"] for key in pinned if f"textgate.{key}" in known}
     return tags | {f"textgate.{key}": value for key, value in lineage.items()}

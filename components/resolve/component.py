@@ -6,7 +6,7 @@ from components.base.image import COMPONENT
 
 
 @dsl.component(**COMPONENT)
-def resolve(run: str, job_id: str, data_md5: str, base_model: str, lineage: str) -> NamedTuple(
+def resolve(run: str, job_id: str, data_md5: str, base_model: str, lineage: str, lineage_files: str) -> NamedTuple(
     "Outputs",
     [
         ("data_md5", str),
@@ -23,8 +23,9 @@ def resolve(run: str, job_id: str, data_md5: str, base_model: str, lineage: str)
     from components.base.failures import reported
 
     with reported("resolve"):
+        from components.base.lineage_files import unpack
         from components.base.settings import BaseModelSettings, RunStep, from_json
         from components.resolve.resolve import resolve
 
-        wanted = from_json(BaseModelSettings, base_model)
-        return resolve(from_json(RunStep, run), job_id, data_md5, wanted, json.loads(lineage))
+        wanted, files = from_json(BaseModelSettings, base_model), unpack(lineage_files)
+        return resolve(from_json(RunStep, run), job_id, data_md5, wanted, json.loads(lineage), files)

@@ -14,6 +14,8 @@ from components.base.errors import TextgateError
 if TYPE_CHECKING:
     from components.base.settings import Override, Settings
 
+# The steps that a reproduction may end after.
+ENDS = ("tokenize", "finetune", "quantize", "evaluate")
 DEFAULT_CONFIG = Path("configs/brand-sentiment.yaml")
 
 config_option = click.option(
@@ -29,6 +31,30 @@ override_option = click.option(
 reason_option = click.option(
     "--reason", metavar="TEXT", help="With --override: why. Kept with the version and in the promotion log."
 )
+
+
+like_option = click.option(
+    "--like",
+    metavar="RUN",
+    default="",
+    help="Make a recorded run again: its settings, data, champion. Registers nothing; --set says where things lie.",
+)
+to_option = click.option("--to", metavar="STEP", default="", help="Of a reproduction: end after this step.")
+name_option = click.option("--name", default="", help="With --like: the new run's name.  [default: by the time]")
+
+
+def check_like(like: str, to: str, name: str, others: object) -> None:
+    """Raises TextgateError where options do not go together."""
+    if like and others:
+        raise TextgateError("--like takes everything from the run: leave out --config, --reuse and --override")
+    if (to or name) and not like:
+        raise TextgateError(f"{'--to' if to else '--name'} goes with --like RUN")
+    check_to(to)
+
+
+def check_to(to: str) -> None:
+    if to and to not in ENDS:
+        raise TextgateError(f"--to takes one of {', '.join(ENDS)}, got {to!r}")
 
 
 def why_option(default: str) -> Callable[[Any], Any]:

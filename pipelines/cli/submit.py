@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
 from components.base.settings import load
-from pipelines.cli.options import config_option, override_of, override_option, reason_option, set_option, typed
+from pipelines.cli.options import (
+    check_like,
+    config_option,
+    like_option,
+    name_option,
+    override_of,
+    override_option,
+    reason_option,
+    set_option,
+    to_option,
+    typed,
+)
+
+if TYPE_CHECKING:
+    from pipelines.reproduce.like import Like
 
 COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": "yellow"}
 
@@ -24,6 +39,9 @@ COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": 
 @click.option("--unchecked", is_flag=True, help="Do not ask the remotes for the data (only the cluster reaches them).")
 @override_option
 @reason_option
+@like_option
+@to_option
+@name_option
 @click.option("--watch", is_flag=True, help="Follow the run; exit with 0 only if it succeeds.")
 def command(
     *,
@@ -35,6 +53,9 @@ def command(
     unchecked: bool,
     overridden: bool,
     reason: str | None,
+    like: str,
+    to: str,
+    name: str,
     watch: bool,
 ) -> None:
     """Compile the pipeline, upload it and run it on a Kubeflow cluster.
@@ -47,13 +68,14 @@ def command(
     from pipelines.data.remote import check_remotes
 
     console = Console(highlight=False, soft_wrap=True)
-    override = override_of(overridden, reason)
-    settings = load(config, list(overrides))
-    check_settings(settings)
-    if not unchecked:
+    check_like(like, to, name, others=overridden)
+    override, wanted = override_of(overridden, reason), _like(like, to, name, overrides)
+    settings = wanted.settings if wanted else load(config, list(overrides))
+    check_settings(settings, acts=not wanted)
+    if not unchecked and not wanted:
         check_remotes(settings, typed(config, overrides))
     cluster = Cluster(host, namespace)
-    run = submit(settings, cluster, experiment, override)
+    run = submit(settings, cluster, experiment, override, wanted)
     known = "uploaded" if run.uploaded else "which was there already"
     console.print(f"[bold]{run.name}[/] runs version {run.version} of the pipeline, {known}")
     console.print(f"[bold]image[/] {escape(IMAGE)}")
@@ -72,3 +94,14 @@ def command(
         console.print(f"\nthe run goes on; its page can end it, or\n  {escape(cluster.cancelling(run.run_id))}")
         raise
     console.print("the run [green]succeeded[/]")
+
+
+def _like(reference: str, to: str, name: str, overrides: tuple[str, ...]) -> Like | None:
+    if not reference:
+        return None
+    from pipelines.lineage.recorded import find
+    from pipelines.local.folder import new_name
+    from pipelines.reproduce.like import like
+
+    recorded = find(reference)
+    return like(recorded, name or new_name(recorded.name), overrides, to)

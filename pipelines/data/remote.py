@@ -92,6 +92,19 @@ def check_remotes(settings: Settings, options: str = " --config FILE") -> None:
     """
     path = Path(settings.data.version)
     md5 = read_version(path).md5
+    missing, said = lacking_everywhere(md5, settings)
+    if missing:
+        command = "textgate data import" if is_default(path) else f"textgate data push{options}"
+        raise TextgateError(
+            f"no remote holds {missing} of {path.name} ({md5}), so that a run could not fetch the data:\n"
+            + "".join(f"  {url}: {answer}\n" for url, answer in said.items())
+            + f"`{command}` puts there what is missing"
+        )
+
+
+def lacking_everywhere(md5: str, settings: Settings) -> tuple[str, dict[str, str]]:
+    """What of the version no remote of the settings holds, "" where they have all of it between them; and what each of
+    them said."""
     stores = [open_store(url, settings.s3) for url in settings.data.remotes]
     tree, said = find_tree(md5, stores)
     wanted = objects_of(md5, tree)[:-1] if tree is not None else [TreeEntry(md5, "")]
@@ -102,13 +115,7 @@ def check_remotes(settings: Settings, options: str = " --config FILE") -> None:
             held = holding(store, wanted)
             wanted = wanted if held.problem else [*held.missing, *held.damaged]
             said[store.url] = held.problem or f"holds {held}"
-    if wanted:
-        command = "textgate data import" if is_default(path) else f"textgate data push{options}"
-        raise TextgateError(
-            f"no remote holds {names(wanted)} of {path.name} ({md5}), so that a run could not fetch the data:\n"
-            + "".join(f"  {url}: {answer}\n" for url, answer in said.items())
-            + f"`{command}` puts there what is missing"
-        )
+    return (names(wanted) if wanted else ""), said
 
 
 def find_tree(md5: str, stores: Sequence[ObjectStore]) -> tuple[list[TreeEntry] | None, dict[str, str]]:

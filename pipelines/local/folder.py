@@ -100,13 +100,20 @@ class Run:
         return read_json(folder / file) if folder and (folder / file).exists() else None
 
 
-def new_run(settings: Settings, config: str = "") -> Run:
-    now = datetime.now(UTC)
-    folder = create_home() / "runs" / f"{settings.name}-{now:%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+def new_name(model: str) -> str:
+    """A run's, by the time."""
+    return f"{model}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+
+
+def new_run(settings: Settings, config: str = "", name: str = "") -> Run:
+    """Raises TextgateError where there is a run of that name already."""
+    folder = create_home() / "runs" / (name or new_name(settings.name))
+    if folder.exists():
+        raise TextgateError(f"there is a run {folder.name} already, in {folder}; give this one another name")
     folder.mkdir(parents=True)
     (folder / "cache").mkdir()
     write_json(folder / "settings.json", settings.model_dump())
-    run = Run(folder, started=now.isoformat(timespec="seconds"), config=config)
+    run = Run(folder, started=datetime.now(UTC).isoformat(timespec="seconds"), config=config)
     run.save()
     return run
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.base import failures
 from components.base.errors import TextgateError
@@ -21,6 +22,9 @@ from components.base.signals import unwinding_on_terminate
 from components.base.workspace import home
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.local.folder import PARTIAL, Run, Step, new_run, step_of, take_over
+
+if TYPE_CHECKING:
+    from pipelines.reproduce.like import Like
 
 STARTED = re.compile(r"Executing task '([a-z-]+?)(?:-\d+)?'")
 ENDED = re.compile(r"Task '([a-z-]+?)(?:-\d+)?' finished with status (\w+)")
@@ -50,22 +54,25 @@ def run_locally(
     first: str = "",
     override: Override | None = None,
     config: str = "",
+    like: Like | None = None,
 ) -> Run:
     """Compiles the pipeline and runs it from that YAML; `watch` hears of each step's start, progress and end, `config`
-    is what Run has.
+    is what Run has, `like` makes it a reproduction.
 
     Raises TextgateError naming the step and the cause when a step fails, KeyboardInterrupt when stopped; the run's
     folder keeps log, state and artifacts either way.
     """
-    run = new_run(settings, config)
+    run = new_run(settings, config, like.name if like else "")
     try:
         if reuse:
             take_over(reuse, run, first)
-        compile_pipeline(settings, run.folder / "pipeline.yaml")
-        write_json(run.folder / "arguments.json", pipeline_arguments(settings, run.id, override))
+        pipeline, about = run.folder / "pipeline.yaml", {"parent_run": run.reused}
+        compile_pipeline(settings, pipeline, to=like.to if like else "")
+        arguments = pipeline_arguments(settings, run.id, pipeline, override, about, like)
+        write_json(run.folder / "arguments.json", arguments)
         _execute(run, watch)
         run.state = "finished"
-        _check_steps(run, settings)
+        _check_steps(run, settings, like.to if like else "")
     except BaseException as error:
         run.state = "failed" if isinstance(error, Exception) else "interrupted"
         run.failure = run.failure or (str(error) if isinstance(error, Exception) else "interrupted")
@@ -206,14 +213,15 @@ def _advice(run: Run, step: str) -> str:
     return f"log: {run.folder / 'log.txt'}; after mending the cause: textgate run --reuse {run.id} --from {step}"
 
 
-def expected_steps(outcome: str, settings: Settings) -> list[str]:
-    """The steps that must have run for an outcome, in the order of the drawing."""
+def expected_steps(outcome: str, settings: Settings, to: str = "") -> list[str]:
+    """The steps that must have run for an outcome, in the order of the drawing; `to` is the last of a reproduction."""
     before = ["resolve", "fetch", "validate"]
     judged = [*before, "tokenize", "finetune", "quantize", "evaluate", "gate"]
     auto = settings.promote.mode == "auto"
     promoted = ["promote", *(["deploy"] if settings.deploy.mode == "auto" else [])]
     return {
         "unchanged": [*judged, "record", "close"],
+        "reproduced": [*judged[: judged.index(to or "gate") + 1], "record", "close"],
         "refused-by-validation": [*before, "record", "close"],
         "refused-by-gate": [*judged, "record", "close"],
         "refused-by-canary": [*judged, "register", "canary", "record", "close"],
@@ -228,14 +236,14 @@ def expected_steps(outcome: str, settings: Settings) -> list[str]:
     }[outcome]
 
 
-def _check_steps(run: Run, settings: Settings) -> None:
+def _check_steps(run: Run, settings: Settings, to: str) -> None:
     """kfp's local runner can skip a branch and still succeed: what ran is held against what had to run."""
     records = list(run.folder.glob("tasks/*/record*/executor_output.json"))
     if len(records) != 1:
         raise TextgateError(f"the run ended with {len(records)} records instead of one; see {run.folder / 'log.txt'}")
     run.outcome = read_json(records[0])["parameterValues"]["Output"]
     ran = [step.name for step in run.steps]
-    expected = expected_steps(run.outcome, settings)
+    expected = expected_steps(run.outcome, settings, to)
     if sorted(ran) != sorted(expected):
         raise TextgateError(
             f"for the outcome {run.outcome} the steps {', '.join(expected)} had to run, but {', '.join(ran)} did;"

@@ -21,14 +21,18 @@ OUTCOMES = {
     "refused-by-gate": "[red]refused by the gate[/]",
     "refused-by-canary": "[red]refused by the canary[/]",
     "unchanged": "[cyan]nothing changed; nothing registered[/]",
+    "reproduced": "[cyan]made again; nothing registered[/]",
 }
 OVERRIDDEN = "[yellow]refused by the gate, overridden[/] and registered"
 
 
-def show(run: Run, settings: Settings, answers: Table | None = None, options: str = "", again: str = "") -> None:
+def show(
+    run: Run, settings: Settings, answers: Table | None = None, options: str = "", again: str = "", like: str = ""
+) -> None:
     """Steps, metrics, the gate's rules, the model, where everything lies, and what to type next.
 
-    `options` are those that the next commands need to mean the same config, `again` is what tries another seed.
+    `options` are those that the next commands need to mean the same config, `again` is what tries another seed, `like`
+    the run that was made again.
     """
     console = Console(highlight=False)
     outcome = run.outcome
@@ -59,8 +63,11 @@ def show(run: Run, settings: Settings, answers: Table | None = None, options: st
     for name, place in _places(run):
         console.print(f"[bold]{name}[/] {escape(place)}", soft_wrap=True)
     console.print("[bold]next[/]")
-    advice = verdict["next"] if verdict else []
-    for line in [*advice, *next_commands(run, settings, held.get("challenger", ""), options, again)]:
+    lines = [f"{_program()} reproduce {like} --by {run.id}"]
+    if not like:
+        advice = verdict["next"] if verdict else []
+        lines = [*advice, *next_commands(run, settings, held.get("challenger", ""), options, again)]
+    for line in lines:
         console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
@@ -69,7 +76,10 @@ def _step(run: Run, name: str, overridden: bool) -> str:
     assert step
     refused = {"refused-by-validation": "validate", "refused-by-gate": "gate", "unchanged": "gate"}
     verdict = ""
-    if name in {"validate", "gate", "canary"}:
+    if name == "gate" and run.outcome == "reproduced":
+        decided = (run.report("gate", "verdict", "verdict.json") or {"outcome": ""})["outcome"]
+        verdict = f" [cyan]{decided}[/]"
+    elif name in {"validate", "gate", "canary"}:
         failed = refused.get(run.outcome, "canary") == name and run.outcome != "registered"
         verdict = " [red]refused[/]" if failed else " [green]passed[/]"
     if name == "gate" and overridden:
@@ -141,9 +151,14 @@ def _places(run: Run) -> list[tuple[str, str]]:
     ]
 
 
+def _program() -> str:
+    """As it was called."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "textgate" else "textgate"
+
+
 def next_commands(run: Run, settings: Settings, challenger: str, options: str, again: str) -> list[str]:
-    """Three commands worth typing after this outcome, with the program named as it was called."""
-    textgate = sys.argv[0] if Path(sys.argv[0]).name == "textgate" else "textgate"
+    """Three commands worth typing after this outcome."""
+    textgate = _program()
     texts = ["the battery died after a day", *(["it broke"] if settings.data.task == "text-pair" else [])]
     serve, predict = f"{textgate} serve{options}", " ".join([textgate, "predict", *(f'"{text}"' for text in texts)])
     if settings.deploy.target == "kserve":

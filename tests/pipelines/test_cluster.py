@@ -36,7 +36,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 compiled: dict[tuple[str, str], bytes] = {}
 
 
-def _compile_once(settings: Settings, path: Path) -> None:
+def _compile_once(settings: Settings, path: Path, to: str = "") -> None:
     """Compiles for real, but once for each of the modes, on which alone the file depends."""
     modes = settings.promote.mode, settings.deploy.mode
     if modes not in compiled:

@@ -17,7 +17,9 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from components.base.errors import TextgateError
+from components.base.lineage_files import unpack
 from components.base.settings import BaseModelSettings, Override, Settings, from_json, load
+from pipelines.cli.options import ENDS
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.lint import check, find_faults, read_spec, step_names
 from pipelines.local.launch import QUIET
@@ -58,16 +60,27 @@ def test_training_that_leaves_checkpoints_is_tried_again(settings: Settings, com
 
 
 def test_arguments_are_what_the_pipeline_declares(settings: Settings, compiled: Path) -> None:
-    arguments = pipeline_arguments(settings, "a-run")
+    arguments = pipeline_arguments(settings, "a-run", compiled, about={"parent_run": "before"})
     assert arguments.keys() == set(read_spec(compiled).root.input_definitions.parameters)
     assert all(isinstance(value, str) for value in arguments.values())
-    assert json.loads(arguments["lineage"])["run_name"] == "a-run"
+    lineage = json.loads(arguments["lineage"])
+    assert (lineage["run_name"], lineage["parent_run"]) == ("a-run", "before")
+    kept = json.loads(unpack(arguments["lineage_files"])["arguments.json"])
+    assert kept == {name: value for name, value in arguments.items() if not name.startswith("lineage")}
 
 
 def test_evaluation_is_shown_on_the_page_of_its_step(compiled: Path) -> None:
     outputs = read_spec(compiled).components["comp-evaluate"].output_definitions.artifacts
     shown = {name: outputs[name].artifact_type.schema_title for name in ("page", "metrics", "confusion")}
     assert shown == {"page": "system.HTML", "metrics": "system.Metrics", "confusion": "system.ClassificationMetrics"}
+
+
+@pytest.mark.parametrize("to", ENDS)
+def test_a_reproduction_can_end_early_with_a_record(settings: Settings, tmp_path: Path, to: str) -> None:
+    compile_pipeline(settings, tmp_path / "pipeline.yaml", to)
+    steps = {re.sub(r"-\d+$", "", step) for step in step_names(check(tmp_path / "pipeline.yaml"))}
+    order = ["resolve", "fetch", "validate", "tokenize", "finetune", "quantize", "evaluate"]
+    assert steps == {*order[: order.index(to) + 1], "record", "close"}
 
 
 def test_modes_decide_where_the_pipeline_ends(settings: Settings, compiled: Path, tmp_path: Path) -> None:
@@ -100,21 +113,21 @@ def test_evaluation_sees_what_the_champion_was_trained_on_and_fetch_does_not(com
 
 def test_an_override_is_seen_by_the_gate_alone(settings: Settings, compiled: Path) -> None:
     override = Override(reason=r"it's \{{$.inputs}} {{{$}}}", who="ann@desk")
-    arguments = pipeline_arguments(settings, "a-run", override)
+    arguments = pipeline_arguments(settings, "a-run", compiled, override)
     assert from_json(Override, arguments["override"]) == override
     assert "{{" not in arguments["override"], "kfp would take it for its own"
-    without = pipeline_arguments(settings, "a-run")
-    assert [key for key in arguments if arguments[key] != without[key]] == ["override"]
+    without = pipeline_arguments(settings, "a-run", compiled)
+    assert {key for key in arguments if arguments[key] != without[key]} == {"override", "lineage_files"}
     tasks = [task for part in read_spec(compiled).components.values() for task in part.dag.tasks.items()]
     assert {key for key, task in tasks if "override" in task.inputs.parameters} == {"gate", "steps"}
 
 
-def test_a_base_model_is_one_argument_with_its_warm_start(settings: Settings) -> None:
+def test_a_base_model_is_one_argument_with_its_warm_start(settings: Settings, compiled: Path) -> None:
     base_model = settings.base_model.model_copy(update={"warm_start": "champion"})
-    arguments = pipeline_arguments(settings.model_copy(update={"base_model": base_model}), "a-run")
+    arguments = pipeline_arguments(settings.model_copy(update={"base_model": base_model}), "a-run", compiled)
     assert from_json(BaseModelSettings, arguments["base_model"]) == base_model
-    different = {key for key, value in pipeline_arguments(settings, "a-run").items() if value != arguments[key]}
-    assert different == {"base_model", "lineage"}
+    before = pipeline_arguments(settings, "a-run", compiled)
+    assert {key for key in before if before[key] != arguments[key]} == {"base_model", "lineage", "lineage_files"}
 
 
 def test_steps_that_act_are_not_cached(compiled: Path) -> None:

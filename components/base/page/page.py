@@ -63,12 +63,20 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """An SVG, which stands in the page as it is: what made it has escaped what was not its own."""
+
+    svg: str
+
+
+@dataclass(frozen=True)
 class Section:
     title: str
     texts: list[str] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     listings: list[Listing] = field(default_factory=list)
+    drawings: list[Drawing] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from components.base.settings.load import load as load
 from components.base.settings.load import load_again as load_again
 from components.base.settings.load import load_rules as load_rules
 from components.base.settings.load import read_suite as read_suite
+from components.base.settings.load import settings_again as settings_again
 from components.base.settings.model import ModelSettings as ModelSettings
 from components.base.settings.release import CanarySettings as CanarySettings
 from components.base.settings.release import PredictionLogSettings as PredictionLogSettings
@@ -49,6 +50,7 @@ from components.base.settings.steps import FetchStep as FetchStep
 from components.base.settings.steps import FinetuneStep as FinetuneStep
 from components.base.settings.steps import GateStep as GateStep
 from components.base.settings.steps import QuantizeStep as QuantizeStep
+from components.base.settings.steps import Reproduction as Reproduction
 from components.base.settings.steps import RunStep as RunStep
 from components.base.settings.steps import TokenizeStep as TokenizeStep
 from components.base.settings.steps import ValidateStep as ValidateStep

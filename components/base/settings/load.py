@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,7 +46,12 @@ def load_again(path: Path, overrides: list[str]) -> Settings:
     """The settings of an earlier run, from the file that it kept them in, with other ones in their place, in which
     relative paths are against the current folder. Raises TextgateError as load does.
     """
-    return _anchored(_overridden(read_json(path), overrides, str(path)), Path.cwd())
+    return settings_again(read_json(path), overrides, str(path))
+
+
+def settings_again(raw: dict[str, Any], overrides: Sequence[str], where: str) -> Settings:
+    """As load_again, of what such a file holds; `where` is how messages name it."""
+    return _anchored(_overridden(raw, overrides, where), Path.cwd())
 
 
 def load_rules(path: Path, task: Task) -> GateSettings:
@@ -100,7 +106,7 @@ def _read(path: Path, what: str, option: str) -> dict[str, Any]:
     return raw
 
 
-def _overridden(raw: dict[str, Any], overrides: list[str], where: str) -> Settings:
+def _overridden(raw: dict[str, Any], overrides: Sequence[str], where: str) -> Settings:
     for override in overrides:
         _override(raw, override)
     try:

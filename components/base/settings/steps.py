@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from components.base.precisions import Precision
 from components.base.settings.behaviour import BehaviourTest
 from components.base.settings.bench import Bench
 from components.base.settings.data import DataSchema
@@ -12,27 +13,42 @@ from components.base.settings.evaluation import EvaluationSettings
 from components.base.settings.gate import GateSettings
 from components.base.settings.model import ModelSettings
 from components.base.settings.release import QuantizationSettings, ServeSettings
-from components.base.settings.section import Name, Section
+from components.base.settings.section import Name, Section, Text
 from components.base.settings.settings import Settings
 from components.base.settings.storage import S3Settings
 from components.base.settings.training import TokenizationSettings, TrainingSettings
 from components.base.settings.validation import SuiteExpectation, ValidationSettings
 
 
+class Reproduction(Section):
+    """The MLflow run that is made again, and what resolve pinned it to (see its Outputs)."""
+
+    run_id: Text
+    base_model: Text
+    base_model_digest: Text
+    champion_version: str = ""
+    champion_digest: str = ""
+    champion_data: str = ""
+
+
 class RunStep(Section):
     """For the steps that talk to the registry: whose model, in which log, what a version keeps, and what becomes of a
-    champion that is not there any more (see GateSettings)."""
+    champion that is not there any more (see GateSettings). `like` marks a reproduction, which registers nothing."""
 
     name: Name
     log: str = ""
     keep_checkpoint: bool = True
     unusable_champion: Literal["refuse", "warn"] = "refuse"
     s3: S3Settings = S3Settings()
+    like: Reproduction | None = None
 
 
 class FetchStep(Section):
+    """`fresh` is the name of a reproduction: no cache has what was fetched for it, nor what is made of that."""
+
     remotes: list[str]
     s3: S3Settings = S3Settings()
+    fresh: str = ""
 
 
 class ValidateStep(Section):
@@ -58,10 +74,13 @@ class FinetuneStep(Section):
 
 
 class QuantizeStep(Section):
+    """`chosen` is the candidate that a reproduced run took, where its policy goes by time; "" lets time decide."""
+
     name: Name
     data: DataSchema
     tokenization: TokenizationSettings
     limits: QuantizationSettings
+    chosen: Precision | Literal[""] = ""
 
 
 class EvaluateStep(Section):
@@ -79,10 +98,12 @@ class EvaluateStep(Section):
 
 
 class GateStep(Section):
-    """`bench` is what the file options.bench holds; its place is left out."""
+    """`bench` is what the file options.bench holds; its place is left out. What a `reproduction` passes with is not
+    registered."""
 
     options: GateSettings
     bench: Bench | None = None
+    reproduction: bool = False
 
 
 class DeployStep(Section):

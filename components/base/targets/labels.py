@@ -50,6 +50,10 @@ class LabelTargets(Targets):
     def stored(self, decisions: Decisions) -> pa.Array:
         return pa.array(np.array([*self.labels, None], object)[decisions], pa.string())
 
+    @staticmethod
+    def restored(stored: pa.Array, labels: Sequence[str]) -> Decisions:
+        return among(stored.to_pylist(), labels)
+
     def confusion(self, predicted: Decisions) -> list[list[int]] | None:
         counts, known = np.zeros((len(self.labels),) * 2, int), predicted >= 0
         np.add.at(counts, (self.truth[known], predicted[known]), 1)

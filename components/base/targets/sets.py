@@ -60,6 +60,12 @@ class SetTargets(Targets):
     def stored(self, decisions: Decisions) -> pa.Array:
         return pa.array([self._names(row) for row in decisions], pa.list_(pa.string()))
 
+    @staticmethod
+    def restored(stored: pa.Array, labels: Sequence[str]) -> Decisions:
+        given = np.zeros((len(stored), len(labels) + 1), bool)
+        given[np.asarray(pc.list_parent_indices(stored)), among(stored.flatten().to_pylist(), labels)] = True
+        return given if given[:, -1].any() else given[:, :-1]
+
     def claims(self, probabilities: Probabilities) -> Claims:
         shares, truth = np.asarray(probabilities, np.float64).ravel(), self.truth.ravel()
         right = np.where(truth, shares, 1 - shares)

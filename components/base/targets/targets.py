@@ -101,6 +101,17 @@ class Targets(ABC):
     def stored(self, decisions: Decisions) -> pa.Array:
         """As the table's own column holds them; a label that the data does not know is null."""
 
+    @staticmethod
+    @abstractmethod
+    def restored(stored: pa.Array, labels: Sequence[str]) -> Decisions:
+        """Decisions of what `stored` made of them; a label that is not among these is one that the data does not
+        know."""
+
+    def listed(self, probabilities: Probabilities) -> pa.Array:
+        """For each row a list of float32 by label; of tags, a list of such lists by word."""
+        ends = np.arange(len(probabilities) + 1, dtype=np.int32) * probabilities.shape[1]
+        return pa.ListArray.from_arrays(ends, pa.array(np.ravel(probabilities), pa.float32()))
+
     @abstractmethod
     def claims(self, probabilities: Probabilities) -> Claims:
         """Of probabilities by the labels of the data; words that fell to truncation make none."""

@@ -67,6 +67,22 @@ def test_stored_answers_are_in_the_form_of_the_table() -> None:
     assert np.diag(one.confusion(one.truth)).tolist() == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("task", "given", "decisions"),
+    [
+        ("single-label", ["b", None, "a"], [1, -1, 0]),
+        ("text-pair", ["a", "new"], [0, -1]),
+        ("multi-label", [["b"], [], ["b", "a"]], [[0, 1], [0, 0], [1, 1]]),
+        ("multi-label", [["b"], [], ["a", "new"]], [[0, 1, 0], [0, 0, 0], [1, 0, 1]]),
+        ("token-tags", [["b", None], [], ["a"]], [1, -1, 0]),
+    ],
+)
+def test_what_was_stored_is_restored(task: Any, given: list[Any], decisions: list[Any]) -> None:
+    stored = pa.array(given)
+    assert KINDS[task].restored(stored, ["a", "b"]).tolist() == decisions
+    assert KINDS[task].restored(stored.slice(1), ["a", "b"]).tolist() == decisions[1:] or task == "token-tags"
+
+
 def test_a_row_is_as_sure_as_its_least_sure_decision() -> None:
     tags = of("token-tags", ["O", "B-x"], tokens=[["u", "v"], ["w"]], tags=[["O", "O"], ["O"]])
     assert tags.margins(np.array([[5, 1], [3, 2], [np.nan, np.nan]]), tags.decider).tolist() == [1, np.inf]

@@ -50,6 +50,28 @@ def test_the_run_that_kubeflow_opened_is_taken_once(workspace: Path, monkeypatch
     assert tracking.open_run("tiny", "job-2", {}) != given
 
 
+def test_a_task_of_kubeflow_writes_to_the_run_of_the_whole(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its MLflow plugin gives each task a run below that of the whole, and those of nested pipelines below these."""
+    experiment = connect().create_experiment("of kubeflow")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment)
+    whole = above = connect().create_run(experiment).info.run_id
+    for open_it in (tracking.open_run, tracking.the_run):
+        for _ in range(2):
+            above = connect().create_run(experiment, tags={"mlflow.parentRunId": above}).info.run_id
+        monkeypatch.setenv("MLFLOW_RUN_ID", above)
+        assert open_it("tiny", "job-1", *([{}] if open_it is tracking.open_run else [])) == whole
+    assert connect().get_experiment_by_name("tiny") is None
+
+
+def test_runs_go_into_the_experiment_that_is_given(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tracking.open_run("tiny", "job-1", {})
+    experiment = connect().create_experiment("shared")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment)
+    run_id = tracking.open_run("tiny", "job-2", {})
+    assert tracking.read_run(run_id).experiment == "shared"
+    assert (tracking.find_run("tiny", "job-2"), tracking.find_run("tiny", "job-1")) == (run_id, before)
+
+
 def test_writing_again_changes_nothing(workspace: Path) -> None:
     run_id = tracking.open_run("tiny", "job-1", {})
     for learning_rate in (0.1, 0.2):

@@ -65,6 +65,20 @@ def run(folder: Path, task: str, champion: str = "", bundle: str = "bundle") -> 
     return read(folder / "evaluation", "evaluation.json")
 
 
+def decided(task: str, probabilities: list[Any], folder: Path) -> list[Any]:
+    """What each row's probabilities, by label, come to; a word that fell to truncation has none, and is O."""
+    labels = LABELS[task]
+    if task == "text-pair":
+        return [labels[int(np.argmax(row))] for row in probabilities]
+    if task == "token-tags":
+        return [["O" if np.isnan(word[0]) else labels[int(np.argmax(word))] for word in row] for row in probabilities]
+    least = np.float32(load_manifest(folder / "bundle").thresholds)
+    return [
+        [label for label, share, limit in zip(labels, row, least, strict=True) if share >= limit]
+        for row in probabilities
+    ]
+
+
 @pytest.fixture(scope="module", params=TASKS)
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """A folder with tables, a checkpoint, its bundle, and another bundle as champion."""
@@ -99,7 +113,8 @@ def test_the_metrics_are_those_of_the_stored_predictions(made: tuple[str, Path])
     found = run(folder, task)
     column = "tags" if task == "token-tags" else "label"
     rows = pq.read_table(folder / "evaluation" / "predictions.parquet").to_pydict()
-    assert list(rows) == ["id", column, "predicted"]
+    assert list(rows) == ["id", column, "predicted", "probabilities"]
+    assert decided(task, rows["probabilities"], folder) == rows["predicted"]
     assert rows[column] == pq.read_table(folder / "tables" / "test.parquet")[column].to_pylist()
     pairs = list(zip(rows[column], rows["predicted"], strict=True))
     if task == "token-tags":

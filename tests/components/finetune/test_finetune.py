@@ -50,6 +50,7 @@ def test_it_learns_and_keeps_the_best_epoch(checkpoint: Path) -> None:
     assert max(scores) > 0.8 > scores[0]
     assert report["best_epoch"] == 1 + int(np.argmax(scores))
     assert report["onnx_max_difference"] < 1e-4
+    assert report["processor"] and report["parameters"]["threads"] == 1
 
 
 @pytest.mark.slow

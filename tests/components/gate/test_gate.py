@@ -32,6 +32,15 @@ def test_the_step_writes_the_verdict_and_its_page(
     assert page == (tmp_path / "verdict" / "verdict.html").read_text() and verdict["outcome"] in page
 
 
+def test_a_reproduction_that_passes_goes_no_further(tmp_path: Path) -> None:
+    inputs = tmp_path / "evaluation", tmp_path / "timing", tmp_path / "validation"
+    for folder, content in zip(inputs, (evaluation(champion(changed(120, 90))), TIMING, VALIDATION), strict=True):
+        write_json(folder / f"{folder.name}.json", content)
+    again = GateStep(options=rules(), reproduction=True)
+    assert gate(*inputs, again, tmp_path / "verdict", tmp_path / "page.html") is False
+    assert read_json(tmp_path / "verdict" / "verdict.json")["outcome"] == "passed"
+
+
 @pytest.mark.parametrize(("gained", "outcome"), [(120, "passed"), (60, "overridden")])
 def test_an_override_lets_a_refused_bundle_go_on(tmp_path: Path, gained: int, outcome: str) -> None:
     folders = {name: tmp_path / name for name in ("evaluation", "timing", "validation")}

@@ -170,3 +170,13 @@ def test_what_is_lost_has_an_interval_that_covers_it() -> None:
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.1 * 0.9 / 1200), rel=0.3)
     better = compare(targets, exact, worse, 300, targets.decider)["micro_f1_drop_interval"]
     assert better == pytest.approx([-high, -low], abs=1e-6)
+
+
+@pytest.mark.parametrize(("before", "taken"), [("", "int8"), ("mixed", "mixed"), ("float16", "int8")])
+def test_what_was_the_fastest_in_the_run_that_is_made_again_is_taken(before: str, taken: str) -> None:
+    """float16 is outside the limits now."""
+    names = ("float32", "int8", "mixed", "float16")
+    figures = {name: {"bytes": 1, "within_limits": name != "float16", "why": ""} for name in names}
+    timing = {name: {"p50_ms": float(place)} for place, name in enumerate(("int8", "float32", "mixed", "float16"))}
+    assert choose(figures, timing, "fastest_within", before) == (taken, "the fastest within the limits")
+    assert choose(figures, timing, "float32", before)[0] == "float32"

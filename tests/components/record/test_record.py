@@ -11,10 +11,11 @@ from components.base import tracking
 from components.base.errors import TextgateError
 from components.base.files import read_json, write_json
 from components.base.mlflow_client import connect
-from components.base.settings import RunStep
+from components.base.settings import Reproduction, RunStep
 from components.record.component import record as component
 from components.record.record import READERS, record
 from tests.evaluations import estimate, make_evaluation
+from tests.mlflow_store import write_checkpoint
 
 RUN = RunStep(name="tiny")
 MD5 = "0123456789abcdef0123456789abcdef.dir"
@@ -43,7 +44,8 @@ def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) ->
         for epoch in (1, 2)
     ]
     training = {
-        "parameters": {"learning_rate": 1e-4, "epochs": 2, "bucket_lengths": [16, 32]},
+        "parameters": {"learning_rate": 1e-4, "epochs": 2, "bucket_lengths": [16, 32], "threads": 2},
+        "processor": "EPYC",
         "epochs": history,
         "best_epoch": 2,
         "rows": {"train": 30, "validation": 10},
@@ -53,6 +55,7 @@ def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) ->
         "seconds": 5.0,
     }
     write_json(root / "checkpoint" / "training.json", training)
+    write_checkpoint(root / "checkpoint", "words")
     candidate = {
         "agreement": 0.98,
         "accuracy": 0.7,
@@ -67,6 +70,7 @@ def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) ->
         "candidates": {"int8": {**candidate, "max_logit_difference": None}},
         "temperature": 1.5,
         "rows": 10,
+        "digest": "d" * 64,
     }
     write_json(root / "quantization" / "quantization.json", quantization)
     report_writers.evaluation(root / "evaluation", "d" * 64, champion="7")
@@ -99,10 +103,13 @@ def test_a_registered_run_shows_every_report(folders: Folders) -> None:
         "quantization.chosen": "int8",
         "champion.version": "7",
         "timing.processor": "EPYC",
+        "timing.cores": "2",
         "timing.processor_lacks": "VNNI, AMX",
     }
     assert run.data.params.items() >= expected_params.items()
-    assert run.data.params["versions.mlflow"]
+    assert run.data.params["versions.mlflow"] and run.data.params["versions.python"]
+    expected_tags = {"precision": "int8", "threads": "2", "processor": "EPYC", "training_precision": ""}
+    assert run.data.tags.items() >= {f"textgate.{name}": value for name, value in expected_tags.items()}.items()
     expected_metrics = {
         "test/accuracy": 0.7,
         "test/accuracy/low": 0.602,
@@ -157,6 +164,7 @@ def test_files_and_dataset_are_there(folders: Folders) -> None:
         "training/training.json",
         "quantization/quantization.json",
         "evaluation/evaluation.json",
+        "evaluation/predictions.parquet",
         "evaluation/confusion.png",
         "evaluation/report.html",
         "evaluation/timing.json",
@@ -213,6 +221,22 @@ def test_the_same_bundle_again_is_unchanged(folders: Folders) -> None:
     write_json(folders["verdict"] / "verdict.json", {**report, "passed": False, "outcome": "unchanged"})
     assert record(RUN, "job-1", "refused-by-gate", {**folders, "canary": None}) == "unchanged"
     assert filled().data.tags["textgate.outcome"] == "unchanged"
+
+
+def test_a_reproduction_is_one_whatever_the_gate_says(folders: Folders) -> None:
+    like = Reproduction(run_id="a" * 32, base_model="base", base_model_digest="d" * 64)
+    again = RunStep(name="tiny", like=like)
+    assert record(again, "job-1", "refused-by-gate", {**folders, "canary": None}) == "reproduced"
+    tags = filled().data.tags
+    assert (tags["textgate.outcome"], tags["textgate.summary"]) == ("reproduced", "all rules hold")
+    assert tags["textgate.digest.bundle"] == "d" * 64
+
+
+def test_a_reproduction_may_end_before_the_gate(folders: Folders) -> None:
+    part = {name: folders[name] for name in ("validation", "encoded", "checkpoint")}
+    assert record(RUN, "job-1", "reproduced", part) == "reproduced"
+    tags = filled().data.tags
+    assert tags["textgate.digest.weights"] and "textgate.digest.bundle" not in tags
 
 
 def test_names_that_mlflow_would_refuse_are_changed(folders: Folders) -> None:

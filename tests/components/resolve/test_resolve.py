@@ -9,9 +9,11 @@ import pytest
 
 from components.base import base_models, registry, tracking
 from components.base.errors import TextgateError
+from components.base.lineage_files import pack
 from components.base.mlflow_client import connect
 from components.base.objects import open_store
-from components.base.settings import BaseModelSettings, RunStep, S3Settings
+from components.base.running import code_digest
+from components.base.settings import BaseModelSettings, Reproduction, RunStep, S3Settings
 from components.promote.promote import promote
 from components.resolve.component import resolve as component
 from components.resolve.resolve import UNKNOWN, Outputs, resolve
@@ -58,6 +60,28 @@ def test_the_run_is_open_and_tagged(workspace: Path, base_model: BaseModelSettin
     assert run.data.tags.items() >= expected.items()
 
 
+def test_what_the_run_is_made_of_is_kept_with_it(workspace: Path, base_model: BaseModelSettings) -> None:
+    files = {"settings.json": b"{}", "code.diff": b"a patch"}
+    for _ in range(2):
+        outputs = resolve(RUN, "job-1", MD5, base_model, LINEAGE, files)
+    run_id = tracking.the_run("tiny", "job-1")
+    assert {name: tracking.read_file(run_id, f"lineage/{name}") for name in files} == files
+    kept = json.loads(tracking.read_file(run_id, "lineage/lineage.json") or b"")
+    assert kept.items() >= {**LINEAGE, **outputs._asdict(), "running_code_digest": code_digest()}.items()
+    assert tracking.run_tags(run_id).items() >= {f"textgate.{name}": value for name, value in kept.items()}.items()
+
+
+def test_a_run_of_a_cluster_has_its_id_and_the_code_of_its_image(
+    workspace: Path, base_model: BaseModelSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resolve(RUN, "job-1", MD5, base_model, LINEAGE | {"cluster": "https://kfp", "code_digest": code_digest()})
+    assert "other code" not in capsys.readouterr().out
+    resolve(RUN, "job-2", MD5, base_model, LINEAGE | {"cluster": "", "code_digest": "0" * 64})
+    assert "image was built of another commit" in capsys.readouterr().out
+    tags = [tracking.run_tags(tracking.the_run("tiny", job)) for job in ("job-1", "job-2")]
+    assert [one["textgate.kfp_run_id"] for one in tags] == ["job-1", ""]
+
+
 def test_the_champion_is_the_head_of_the_log(
     workspace: Path, base_model: BaseModelSettings, register_version: Callable[..., Any]
 ) -> None:
@@ -68,6 +92,36 @@ def test_the_champion_is_the_head_of_the_log(
     assert (outputs.champion_version, outputs.champion_digest) == (first.version, first.digest)
     assert outputs.champion_data == DATA_MD5
     assert tracking.run_tags(tracking.the_run("tiny", "job-3"))["textgate.champion_version"] == first.version
+
+
+def test_a_reproduction_has_the_champion_of_its_day(
+    workspace: Path, base_model: BaseModelSettings, register_version: Callable[..., Any]
+) -> None:
+    first, second = register_version("job-1"), register_version("job-2", temperature=3.0)
+    promote(RUN, first.version, "", why="first")
+    pinned = resolve(RUN, "job-3", MD5, base_model, LINEAGE)
+    promote(RUN, second.version, first.version, why="second")
+    original = tracking.the_run("tiny", "job-3")
+    pins = {name: value for name, value in pinned._asdict().items() if name != "data_md5"}
+    again = RUN.model_copy(update={"like": Reproduction(run_id=original, **pins)})
+    assert resolve(again, "job-4", MD5, base_model, LINEAGE) == pinned
+    assert resolve(RUN, "job-5", MD5, base_model, LINEAGE).champion_version == second.version
+    assert tracking.run_tags(tracking.the_run("tiny", "job-4"))["textgate.reproduces"] == original
+    assert "textgate.reproduces" not in tracking.run_tags(tracking.the_run("tiny", "job-5"))
+
+
+def test_a_reproduction_from_another_base_model_or_champion_is_refused(
+    workspace: Path, base_model: BaseModelSettings, register_version: Callable[..., Any]
+) -> None:
+    first = register_version("job-1")
+    digest = base_models.digest(base_model.reference)
+    pins = {"base_model": base_model.reference, "base_model_digest": digest, "champion_version": first.version}
+    like = Reproduction(run_id="a" * 32, champion_digest="0" * 64, **pins)
+    with pytest.raises(TextgateError, match="says that version 1 of tiny was champion with the bundle 000000000000"):
+        resolve(RUN.model_copy(update={"like": like}), "job-2", MD5, base_model, LINEAGE)
+    like = Reproduction(run_id="a" * 32, base_model=base_model.reference, base_model_digest="1" * 64)
+    with pytest.raises(TextgateError, match=r"began from 111111111111; .* base_model\.reference"):
+        resolve(RUN.model_copy(update={"like": like}), "job-3", MD5, base_model, LINEAGE)
 
 
 def test_the_data_of_a_champion_is_also_that_of_versions_it_was_begun_from(
@@ -136,7 +190,7 @@ def test_a_base_model_on_s3_is_reached_as_the_settings_say(
 
 def test_the_component_gives_strings(workspace: Path, base_model: BaseModelSettings) -> None:
     given = component.python_func(
-        RUN.model_dump_json(), "job-1", MD5, base_model.model_dump_json(), json.dumps(LINEAGE)
+        RUN.model_dump_json(), "job-1", MD5, base_model.model_dump_json(), json.dumps(LINEAGE), pack({"data.dvc": b""})
     )
     assert given == (MD5, base_model.reference, base_models.digest(base_model.reference), "", "", "")
 

@@ -116,6 +116,18 @@ def test_modes_decide_how_far_a_run_goes(promote: str, deploy: str) -> None:
     assert steps[-1] == "close" and "record" in steps
 
 
+@pytest.mark.parametrize(("to", "last"), [("", "gate"), ("tokenize", "tokenize"), ("evaluate", "evaluate")])
+def test_a_reproduction_goes_to_the_gate_or_as_far_as_it_is_told(to: str, last: str) -> None:
+    steps = expected_steps("reproduced", make_settings(promote={"mode": "auto"}), to)
+    assert steps[-3:] == [last, "record", "close"] and steps[0] == "resolve"
+
+
+def test_a_run_has_the_name_that_it_is_given_once() -> None:
+    assert new_run(make_settings(), name="tiny-again").id == "tiny-again"
+    with pytest.raises(TextgateError, match="there is a run tiny-again already"):
+        new_run(make_settings(), name="tiny-again")
+
+
 def test_an_unknown_run_names_the_latest() -> None:
     known = new_run(make_settings())
     with pytest.raises(TextgateError, match=known.id):

@@ -1,0 +1,1 @@
+"""`textgate diff`: what two runs differ in, from their settings to single predictions."""

@@ -1,0 +1,1 @@
+"""A recorded run made again, and what came out held against it, stage by stage."""

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from components.base.files import sha256_file
+from components.base.lineage_files import unpack
+from components.base.settings import Settings, load
+from pipelines.lineage import gather as module
+from pipelines.lineage.code import Code
+from pipelines.lineage.gather import MOST, gather
+
+ROOT = Path(__file__).parents[3]
+DATA_FILE = b"outs: []"
+COMMIT = "c0ffee" * 6 + "c0ff"
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return load(ROOT / "configs" / "brand-sentiment.yaml")
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Path:
+    path = tmp_path / "pipeline.yaml"
+    path.write_text("compiled: true\n")
+    return path
+
+
+def test_strings_name_what_the_files_hold(settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT, b"a patch\xff"))
+    gathered = gather(settings, "a-run", pipeline, DATA_FILE, {"data_md5": "0.dir"}, {"parent_run": "before"})
+    lineage, files = json.loads(gathered["lineage"]), unpack(gathered["lineage_files"])
+    assert lineage["config_digest"] == hashlib.sha256(files["settings.json"]).hexdigest()
+    assert lineage["diff_digest"] == hashlib.sha256(files["code.diff"]).hexdigest()
+    assert lineage["pipeline_digest"] == sha256_file(pipeline)
+    assert lineage["lock_digest"] == sha256_file(ROOT / "requirements.lock")
+    assert (lineage["git_commit"], lineage["parent_run"]) == (f"{COMMIT}-dirty", "before")
+    assert (lineage["seed"], lineage["cluster"], lineage["image"]) == (str(settings.training.seed), "", "")
+    assert Settings.model_validate_json(files["settings.json"]) == settings
+    assert json.loads(files["arguments.json"]) == {"data_md5": "0.dir"}
+    assert files["data.dvc"] == DATA_FILE
+    assert (files["pipeline.yaml"], files["code.diff"]) == (pipeline.read_bytes(), b"a patch\xff")
+
+
+def test_an_image_is_named_where_it_is_used(
+    settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IMAGE", "registry/textgate@sha256:0")
+    lineage = json.loads(gather(settings, "a-run", pipeline, DATA_FILE, {}, {"cluster": "https://kfp"})["lineage"])
+    assert (lineage["image"], lineage["cluster"]) == ("registry/textgate@sha256:0", "https://kfp")
+
+
+def test_a_patch_too_long_to_travel_is_left_out_and_said(
+    settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT, random.Random(0).randbytes(MOST)))
+    gathered = gather(settings, "a-run", pipeline, DATA_FILE, {}, {})
+    assert sum(map(len, gathered.values())) < MOST
+    assert "code.diff" not in unpack(gathered["lineage_files"])
+    lineage = json.loads(gathered["lineage"])
+    assert lineage["git_commit"] == f"{COMMIT}-dirty" and lineage["diff_digest"]
+    assert lineage["diff_missing"] == f"it is too long to travel with the run ({MOST:,} bytes)"
+    assert "needs its code committed" in capsys.readouterr().err
+
+
+def test_a_clean_tree_lacks_no_patch_however_long_the_settings(
+    settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT))
+    gathered = gather(settings, "a-run", pipeline, DATA_FILE, {"validate_settings": "x" * MOST}, {})
+    assert json.loads(gathered["lineage"])["diff_missing"] == ""
+
+
+def test_what_is_left_out_of_the_patch_is_said(
+    settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT, b"", (".env (a secret)",), "git is broken"))
+    lineage = json.loads(gather(settings, "a-run", pipeline, DATA_FILE, {}, {})["lineage"])
+    assert (lineage["diff_left_out"], lineage["diff_missing"]) == (".env (a secret)", "git is broken")
+    assert lineage["git_commit"] == COMMIT
+    said = capsys.readouterr().err
+    assert ".env (a secret)" in said and "git is broken" in said

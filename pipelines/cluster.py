@@ -21,11 +21,11 @@ from urllib3.exceptions import HTTPError
 
 from components.base.errors import TextgateError
 from components.base.files import sha256_file
-from components.base.settings import Override, Settings
+from components.base.settings import Override, PromotionRequest, Settings
 from pipelines.compile import compile_pipeline, pipeline_arguments
-from pipelines.finetune import NAME
 from pipelines.lint import check, step_names
 from pipelines.local.folder import new_name
+from pipelines.promotion.compiling import compile_promotion, promotion_arguments
 
 if TYPE_CHECKING:
     from pipelines.reproduce.like import Like
@@ -58,19 +58,15 @@ class Submitted:
     steps: frozenset[str]
 
 
-def check_settings(settings: Settings, acts: bool = True) -> None:
-    """Raises TextgateError naming each key whose value a step in a pod could not use, and what is allowed; `acts` where
-    the run may promote and deploy."""
+def check_settings(settings: Settings, trains: bool = True, acts: bool = True) -> None:
+    """Raises TextgateError naming each key whose value a step in a pod could not use, and what is allowed; `trains`
+    where the run needs data and base model, `acts` where it may promote and deploy."""
     store = "s3://bucket/prefix"
-    places = [("data.remotes", remote, [store]) for remote in settings.data.remotes]
-    places += [
-        *([("promote.log", settings.promote.log, [store])] if acts else []),
-        (
-            "base_model.reference",
-            settings.base_model.reference,
-            ["package://module/path", "hf://org/name@revision", "mlflow://NAME/VERSION", store],
-        ),
-    ]
+    models = ["package://module/path", "hf://org/name@revision", "mlflow://NAME/VERSION", store]
+    places = [("promote.log", settings.promote.log, [store])] if acts else []
+    if trains:
+        places += [("data.remotes", remote, [store]) for remote in settings.data.remotes]
+        places.append(("base_model.reference", settings.base_model.reference, models))
     faults = []
     for key, place, allowed in places:
         if not place.startswith(tuple(kind.partition("://")[0] + "://" for kind in allowed)):
@@ -104,9 +100,26 @@ def submit(
         file, about = Path(folder) / "pipeline.yaml", {"cluster": _shown(cluster.host)}
         compile_pipeline(settings, file, to=like.to if like else "")
         arguments = pipeline_arguments(settings, name, file, override, about, like)
-        steps = frozenset(step_names(check(file)))
-        version, uploaded = cluster.upload(file)
-    run_id = cluster.start(name, experiment or settings.name, version, arguments)
+        return _start(cluster, name, experiment or settings.name, file, arguments)
+
+
+def submit_promotion(
+    settings: Settings, cluster: Cluster, version: str, request: PromotionRequest, experiment: str = ""
+) -> Submitted:
+    """As submit, the small pipeline that makes one registered version the champion."""
+    check_settings(settings, trains=False)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pipeline.yaml"
+        compile_promotion(settings, file)
+        arguments = promotion_arguments(settings, version, request)
+        return _start(cluster, new_name(settings.name), experiment or settings.name, file, arguments)
+
+
+def _start(cluster: Cluster, name: str, experiment: str, file: Path, arguments: dict[str, str]) -> Submitted:
+    spec = check(file)
+    version, uploaded = cluster.upload(file, spec.pipeline_info.name)
+    run_id = cluster.start(name, experiment, version, arguments)
+    steps = frozenset(step_names(spec))
     return Submitted(run_id, name, cluster.link(run_id), version.display_name, uploaded, steps)
 
 
@@ -140,18 +153,21 @@ class Cluster:
         if multi_user and not self.namespace:
             raise TextgateError(f"Kubeflow at {self.host} serves several users: name your namespace with --namespace")
 
-    def upload(self, file: Path) -> tuple[Any, bool]:
-        """The version that holds this very file, and whether it had to be uploaded; its name is the file's digest."""
+    def upload(self, file: Path, pipeline: str) -> tuple[Any, bool]:
+        """The version of the pipeline that holds this very file, and whether it had to be uploaded; its name is the
+        file's digest."""
         pipelines, name = self.client.pipelines, sha256_file(file)[:16]
         with self._explained("take the pipeline"):
-            pipeline, _ = _find_or_create(
-                lambda: pipelines.pipeline_service_list_pipelines(namespace=self.namespace, **_named(NAME)).pipelines,
+            found, _ = _find_or_create(
+                lambda: (
+                    pipelines.pipeline_service_list_pipelines(namespace=self.namespace, **_named(pipeline)).pipelines
+                ),
                 lambda: pipelines.pipeline_service_create_pipeline(
-                    api.V2beta1Pipeline(name=NAME, display_name=NAME, namespace=self.namespace),
+                    api.V2beta1Pipeline(name=pipeline, display_name=pipeline, namespace=self.namespace),
                     _request_timeout=ANSWER_S,
                 ),
             )
-            of = pipeline.pipeline_id
+            of = found.pipeline_id
             return _find_or_create(
                 lambda: pipelines.pipeline_service_list_pipeline_versions(of, **_named(name)).pipeline_versions,
                 lambda: self.client.pipeline_uploads.upload_pipeline_version(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kfp import compiler
 
@@ -24,12 +24,16 @@ def compile_pipeline(settings: Settings, path: Path, to: str = "") -> None:
 
     `to` is the last step of a reproduction that does not go the whole way.
     """
+    modes = settings.promote.mode == "auto", settings.deploy.mode == "auto"
+    kept = settings.training.checkpoint
+    write_pipeline(build(*modes, settings.tokenization.shards, kept.retries if kept.place else 0, to), path)
+
+
+def write_pipeline(pipeline: Any, path: Path) -> None:
+    """Compiles and checks it. Raises TextgateError that lists every fault, with nothing written."""
     beside = path.with_name(f".{path.stem}.beside.yaml")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        modes = settings.promote.mode == "auto", settings.deploy.mode == "auto"
-        kept = settings.training.checkpoint
-        pipeline = build(*modes, settings.tokenization.shards, kept.retries if kept.place else 0, to)
         compiler.Compiler().compile(pipeline, str(beside))
         check(beside)
         write_text(path, beside.read_text(encoding="utf-8"))
@@ -51,9 +55,9 @@ def pipeline_arguments(
         arguments, data_file = like.arguments(), like.recorded.data_file().encode()
     else:
         arguments, data_file = _new_arguments(settings, override), Path(settings.data.version).read_bytes()
-    arguments = {name: _escaped(value) for name, value in arguments.items()}
+    arguments = {name: escaped(value) for name, value in arguments.items()}
     described = gather(settings, run_name, pipeline, data_file, arguments, about or {})
-    return arguments | {name: _escaped(value) for name, value in described.items()}
+    return arguments | {name: escaped(value) for name, value in described.items()}
 
 
 def _new_arguments(settings: Settings, override: Override | None) -> dict[str, str]:
@@ -67,6 +71,6 @@ def _new_arguments(settings: Settings, override: Override | None) -> dict[str, s
     }
 
 
-def _escaped(value: str) -> str:
+def escaped(value: str) -> str:
     """kfp takes {{$...}} for its own. In JSON two braces stand together only in a string, where this is the same."""
     return value.replace("{{", r"\u007b\u007b")

@@ -35,6 +35,16 @@ def deployed(name: str, step: DeployStep) -> tuple[Lines, str]:
     return _local(name) if step.options.target == "local" else _on_cluster(name, step)
 
 
+def in_use(run: RunStep, step: DeployStep) -> list[tuple[str, str]]:
+    """Each version that answers somewhere, or is about to, and the service: on this machine and, where models are
+    deployed to one, on the cluster. Raises TextgateError where that does not answer."""
+    names = [service_name(run.name, preview) for preview in (False, True)]
+    found = [(_local(name)[1], name) for name in names]
+    if step.options.target != "local":
+        found += [(version, name) for name in names for version in _cluster_versions(name, step)]
+    return [(version, name) for version, name in found if version]
+
+
 def _agreement(head: Entry | None, version: str) -> Lines:
     if not head or not version or version == head.version:
         return []
@@ -63,6 +73,17 @@ def _on_cluster(name: str, step: DeployStep) -> tuple[Lines, str]:
     if address := observed.url(service):
         lines.append(("", address))
     return lines, version
+
+
+def _cluster_versions(name: str, step: DeployStep) -> list[str]:
+    from components.deploy.cluster import Cluster
+    from components.deploy.rollout import KIND
+
+    service = Cluster(step.options.kserve.namespace).find(KIND, name)
+    if service is None:
+        return []
+    predictors = [observed.predictor(service), *(canary["predictor"] for canary in observed.canaries(service))]
+    return [observed.version(predictor) for predictor in predictors]
 
 
 def _traffic(service: Manifest) -> list[str]:

@@ -18,6 +18,9 @@ from components.promote.signature import differences, read_signature
 from serving.bundle import MANIFEST
 from serving.models import load_folder
 
+NO_CHAMPION = "none"
+# In place of the champion that is expected: the one that the version was compared with.
+AS_COMPARED = "as compared"
 # Gets the version and its bundle.
 Question = Callable[[str, Path], None]
 
@@ -38,6 +41,17 @@ def check_champion(run: RunStep, version: str, tags: Mapping[str, str], head: En
         raise TextgateError(
             f"the champion of {run.name} is {named(current)}, but version {version} was compared with"
             f" {named(expected)}; {compare_again(tags)}"
+        )
+
+
+def check_expected(run: RunStep, head: Entry | None, expect: str) -> None:
+    """Raises TextgateError where the champion is not the one whose place a person wants to be taken (NO_CHAMPION: none
+    is to be there)."""
+    current, expected = head.version if head else "", "" if expect == NO_CHAMPION else expect
+    if current != expected:
+        raise TextgateError(
+            f"the champion of {run.name} is {named(current)}, not {named(expected)}, as --expect says; nothing was"
+            " changed"
         )
 
 

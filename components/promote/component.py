@@ -9,19 +9,18 @@ from components.base.image import COMPONENT
 def promote(
     version: str,
     run: str,
-    expected_champion: str,
     job_id: str,
-    reason: str = "",
-    who: str = "",
-    allow_signature_change: bool = False,
+    expected_champion: str = "as compared",
+    answers: bool = True,
+    request: str = "",
 ) -> None:
-    """Makes the version champion, if the champion it was compared with still is."""
+    """Makes the version champion, if the champion it was compared with still is; `answers` is what its canary said."""
     from components.base.failures import reported
 
     with reported("promote"):
-        from components.base.settings import RunStep, from_json
+        from components.base.settings import PromotionRequest, RunStep, from_json
         from components.promote.promote import promote
 
-        given = {"why": reason or f"registered by job {job_id}", "who": who}
-        allowed = {"allow_signature_change": allow_signature_change}
-        promote(from_json(RunStep, run), version, expected_champion, **given, **allowed)
+        asked = from_json(PromotionRequest, request) if request else PromotionRequest()
+        wishes = {**asked.model_dump(exclude={"reason"}), "why": asked.reason or f"registered by job {job_id}"}
+        promote(from_json(RunStep, run), version, expected_champion, answers=answers, **wishes)

@@ -23,6 +23,7 @@ COMMANDS = {
     "history": "show every promotion of a model, or check that none was removed or edited",
     "init": "write a config for files of labelled texts",
     "lineage": "show what a run or a version was made of, and what came of it",
+    "models": "list registered versions, or delete old ones",
     "predict": "ask the running server about texts",
     "promote": "canary, promote and deploy a registered version",
     "reconcile": "finish a promotion that was cut off; tell what was moved by hand",

@@ -24,7 +24,7 @@ def command(model: str, version: str, reason: str | None, undo: bool, config: Pa
     """
     from components.base.settings import run_step
     from components.promote.rejection import accept, reject
-    from pipelines.promotion.promoting import check_version
+    from pipelines.promotion.requests import check_version
 
     if undo == (reason is not None):
         raise TextgateError("reject takes either --reason TEXT or --undo")

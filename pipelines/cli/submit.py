@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
 from components.base.settings import load
 from pipelines.cli.options import (
@@ -23,11 +20,10 @@ from pipelines.cli.options import (
     to_option,
     typed,
 )
+from pipelines.cli.submitted import show
 
 if TYPE_CHECKING:
     from pipelines.reproduce.like import Like
-
-COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": "yellow"}
 
 
 @click.command()
@@ -63,11 +59,9 @@ def command(
     A token for the API is taken from TEXTGATE_KFP_TOKEN. The image is the one in TEXTGATE_IMAGE; its pods find MLflow
     and the object store by their own environment (MLFLOW_TRACKING_URI, AWS_ENDPOINT_URL_S3, credentials).
     """
-    from components.base.image import IMAGE
     from pipelines.cluster import Cluster, check_settings, submit
     from pipelines.data.remote import check_remotes
 
-    console = Console(highlight=False, soft_wrap=True)
     check_like(like, to, name, others=overridden)
     override, wanted = override_of(overridden, reason), _like(like, to, name, overrides)
     settings = wanted.settings if wanted else load(config, list(overrides))
@@ -76,24 +70,7 @@ def command(
         check_remotes(settings, typed(config, overrides))
     cluster = Cluster(host, namespace)
     run = submit(settings, cluster, experiment, override, wanted)
-    known = "uploaded" if run.uploaded else "which was there already"
-    console.print(f"[bold]{run.name}[/] runs version {run.version} of the pipeline, {known}")
-    console.print(f"[bold]image[/] {escape(IMAGE)}")
-    console.print(f"[bold]run[/] {run.run_id}")
-    console.print(f"[bold]page[/] {escape(run.link)}")
-    if not watch:
-        return
-
-    def show(name: str, state: str) -> None:
-        colour = COLOURS.get(state, "default")
-        console.print(f"  {datetime.now():%H:%M:%S} {name:<10} [{colour}]{escape(state)}[/]")
-
-    try:
-        cluster.watch(run.run_id, run.steps, show)
-    except KeyboardInterrupt:
-        console.print(f"\nthe run goes on; its page can end it, or\n  {escape(cluster.cancelling(run.run_id))}")
-        raise
-    console.print("the run [green]succeeded[/]")
+    show(cluster, run, watch)
 
 
 def _like(reference: str, to: str, name: str, overrides: tuple[str, ...]) -> Like | None:

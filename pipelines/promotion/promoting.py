@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from functools import partial
 from pathlib import Path
 
-from components.base.champion import named
 from components.base.errors import TextgateError
 from components.base.files import read_json
 from components.base.promotion_log import Entry, open_log
-from components.base.settings import RunStep, Settings, deploy_step, run_step
+from components.base.settings import PromotionRequest, RunStep, Settings, deploy_step, run_step
 from components.canary.canary import REPORT, canary
 from components.deploy.deploy import deploy
-from components.promote.checks import compared_with
+from components.promote.checks import AS_COMPARED
 from components.promote.promote import promote
 from components.promote.rollback import roll_back
+from pipelines.promotion.requests import check_version
 
-NO_CHAMPION = "none"
 
-
-def promote_version(
-    settings: Settings, version: str, reason: str, expect: str | None = None, allow_signature_change: bool = False
-) -> None:
-    """`expect` is the champion whose place it is to take (NO_CHAMPION: none).
-
-    Raises TextgateError, with champion and alias unmoved, where the champion is another one, the version may not become
-    it, or its server does not answer as it should.
-    """
+def promote_version(settings: Settings, version: str, request: PromotionRequest) -> None:
+    """Raises TextgateError, with champion and alias unmoved, where the champion is another one than expected, the
+    version may not become it, or its server does not answer as it should."""
     run = run_step(settings)
-    check_version(version)
-    expected = compared_with(run, version)
-    if expect is not None:
-        _check_expected(run, version, expect)
     entry = promote(
         run,
         version,
-        expected,
-        why=reason,
-        allow_signature_change=allow_signature_change,
+        AS_COMPARED,
+        why=request.reason,
+        who=request.who,
+        expect=request.expect,
+        allow_signature_change=request.allow_signature_change,
         question=partial(ask_canary, settings),
     )
     _deploy(settings, run, entry)
@@ -55,11 +45,6 @@ def roll_back_to(settings: Settings, version: str, reason: str) -> None:
     _deploy(settings, run, entry)
 
 
-def check_version(version: str) -> None:
-    if not re.fullmatch(r"[1-9]\d*", version):
-        raise TextgateError(f"a version is a whole number from 1, as MLflow shows it; got {version!r}")
-
-
 def ask_canary(settings: Settings, version: str, bundle: Path) -> None:
     """Raises TextgateError with the checks that failed."""
     with tempfile.TemporaryDirectory() as folder:
@@ -68,17 +53,6 @@ def ask_canary(settings: Settings, version: str, bundle: Path) -> None:
         failed = [check for check in read_json(Path(folder) / REPORT)["checks"] if not check["passed"]]
     reasons = "; ".join(f"{check['check']}: {check['observed']}" for check in failed)
     raise TextgateError(f"version {version} of {settings.name} failed its canary: {reasons}; nothing was changed")
-
-
-def _check_expected(run: RunStep, version: str, expect: str) -> None:
-    """What the champion was compared with is checked when it is promoted; together the two leave no gap."""
-    head = open_log(run).head()
-    current = head.version if head else ""
-    if current not in (version, "" if expect == NO_CHAMPION else expect):
-        raise TextgateError(
-            f"the champion of {run.name} is {named(current)}, not {named('' if expect == NO_CHAMPION else expect)}, as"
-            " --expect says; nothing was changed"
-        )
 
 
 def _deploy(settings: Settings, run: RunStep, entry: Entry) -> None:

@@ -38,6 +38,7 @@ from components.base.settings.model import ModelSettings as ModelSettings
 from components.base.settings.release import CanarySettings as CanarySettings
 from components.base.settings.release import PredictionLogSettings as PredictionLogSettings
 from components.base.settings.release import PromoteSettings as PromoteSettings
+from components.base.settings.release import PromotionRequest as PromotionRequest
 from components.base.settings.release import QuantizationSettings as QuantizationSettings
 from components.base.settings.release import ServeSettings as ServeSettings
 from components.base.settings.section import SPLITS as SPLITS

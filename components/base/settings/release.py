@@ -58,6 +58,16 @@ class PromoteSettings(Section):
     keep_checkpoint: bool = True
 
 
+class PromotionRequest(Section):
+    """What a person asks for beside a version: why and who (user@host). `expect` is the champion whose place it is to
+    take ("none": there is to be none; empty: whichever it was compared with)."""
+
+    reason: str = ""
+    who: str = ""
+    expect: str = ""
+    allow_signature_change: bool = False
+
+
 class PredictionLogSettings(Section):
     """See serving.options.LogOptions."""
 

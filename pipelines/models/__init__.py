@@ -1,0 +1,1 @@
+"""The versions of a registered model, and which of them may go."""

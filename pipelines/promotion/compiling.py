@@ -1,0 +1,24 @@
+"""From settings to the compiled pipeline of a promotion and its arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from components.base.settings import PromotionRequest, Settings, deploy_step, run_step
+from pipelines.compile import escaped, write_pipeline
+from pipelines.promotion.pipeline import build
+
+
+def compile_promotion(settings: Settings, path: Path) -> None:
+    """Writes the pipeline as one YAML; whether it deploys is part of it, all else are arguments of a run."""
+    write_pipeline(build(settings.deploy.mode == "auto"), path)
+
+
+def promotion_arguments(settings: Settings, version: str, request: PromotionRequest) -> dict[str, str]:
+    sections = {
+        "run": run_step(settings),
+        "request": request,
+        "canary_settings": settings.canary,
+        "deploy_settings": deploy_step(settings),
+    }
+    return {"version": version, **{name: escaped(section.model_dump_json()) for name, section in sections.items()}}

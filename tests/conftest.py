@@ -23,7 +23,7 @@ for name, value in {
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.chromium", "tests.mlflow_store", "tests.seaweed", "tests.tiny_project"]
+pytest_plugins = ["tests.chromium", "tests.mlflow_store", "tests.postgres", "tests.seaweed", "tests.tiny_project"]
 
 
 @pytest.fixture(scope="session")

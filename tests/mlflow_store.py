@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -53,29 +55,43 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: P
 
 
 class MlflowServer:
-    """`mlflow server` on SQLite in `folder`, artifacts through it; it can be killed and started again."""
+    """`mlflow server` in `folder`; it can be killed and started again. `store` is its database (SQLite where none is
+    named), `artifacts` its options about them (through it, in the folder), `options` are others; `variables` go into
+    its environment. With `tls`, what httpx needs to reach it, it speaks TLS."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self._port = folder, _free_port()
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        store: str = "",
+        artifacts: Sequence[str] = (),
+        options: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.folder, self._port, self._tls = folder, _free_port(), tls
+        self._store = store or f"sqlite:///{folder}/mlflow.db"
+        self._options = [*(artifacts or ("--artifacts-destination", str(folder / "artifacts"))), *options]
+        self._variables = variables or {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def uri(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     def start(self) -> None:
         """Returns when it answers."""
         options = ["--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"]
-        options += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
-        options += ["--artifacts-destination", str(self.folder / "artifacts")]
-        environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        options += ["--backend-store-uri", self._store, *self._options]
+        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        environment = {**os.environ, **quiet, **self._variables}
         log = self.folder / "server.log"
         with log.open("ab") as file:
             command = [sys.executable, "-m", "mlflow", "server", *options]
             self._process = subprocess.Popen(
                 command, cwd=self.folder, stdout=file, stderr=file, env=environment, start_new_session=True
             )
-        _wait(f"{self.uri}/health", self._process, log)
+        _wait(f"{self.uri}/health", self._process, log, self._tls)
 
     def kill(self) -> None:
         if self._process:
@@ -120,36 +136,40 @@ Register = Callable[..., Any]
 
 
 @pytest.fixture
-def register_version(tmp_path: Path, tiny: ModuleType) -> Register:
+def register_version(tmp_path: Path) -> Register:
+    return partial(make_version, tmp_path)
+
+
+def make_version(
+    beside: Path,
+    job_id: str,
+    temperature: float = 1.0,
+    passed: bool = True,
+    champion: str = "",
+    run: RunStep = RUN,
+    override: str = "",
+    change: Callable[[Path], None] | None = None,
+) -> Any:
     """Makes a version by the step `register`: another `temperature` makes another bundle, and so does what `change`
-    does to its folder; `override` is the reason for which a refusal is set aside."""
+    does to its folder; `override` is the reason for which a refusal is set aside. Its files go to the folder `beside`.
+    """
     from components.base import tracking
     from components.register.register import register
     from serving.bundle import digest
+    from tests.serving import tiny
 
-    def make(
-        job_id: str,
-        temperature: float = 1.0,
-        passed: bool = True,
-        champion: str = "",
-        run: RunStep = RUN,
-        override: str = "",
-        change: Callable[[Path], None] | None = None,
-    ) -> Any:
-        folder = tmp_path / job_id
-        tiny.write_bundle(folder / "bundle", temperature=temperature)
-        if change:
-            change(folder / "bundle")
-        write_evaluation(folder / "evaluation", digest(folder / "bundle"), champion)
-        write_verdict(folder / "verdict", passed)
-        if override:
-            override_verdict(folder / "verdict", override)
-        write_checkpoint(folder / "checkpoint", job_id)
-        tracking.open_run(run.name, job_id, {"textgate.data_md5": DATA_MD5})
-        paths = (folder / name for name in ("bundle", "checkpoint", "evaluation", "verdict"))
-        return register(run, job_id, *paths, {"git_commit": "c0ffee"})
-
-    return make
+    folder = beside / job_id
+    tiny.write_bundle(folder / "bundle", temperature=temperature)
+    if change:
+        change(folder / "bundle")
+    write_evaluation(folder / "evaluation", digest(folder / "bundle"), champion)
+    write_verdict(folder / "verdict", passed)
+    if override:
+        override_verdict(folder / "verdict", override)
+    write_checkpoint(folder / "checkpoint", job_id)
+    tracking.open_run(run.name, job_id, {"textgate.data_md5": DATA_MD5})
+    paths = (folder / name for name in ("bundle", "checkpoint", "evaluation", "verdict"))
+    return register(run, job_id, *paths, {"git_commit": "c0ffee"})
 
 
 def write_checkpoint(folder: Path, words: str) -> Path:
@@ -214,11 +234,11 @@ def _free_port() -> int:
         return int(attempt.getsockname()[1])
 
 
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path, tls: ssl.SSLContext | None) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
-            if httpx.get(url, timeout=5, trust_env=False).status_code == 200:
+            if httpx.get(url, timeout=5, trust_env=False, verify=tls or True).status_code == 200:
                 return
         except httpx.HTTPError:
             pass

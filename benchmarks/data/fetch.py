@@ -8,9 +8,9 @@ import os
 import shutil
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
-from benchmarks.harness import Figure, at_least, interleaved, median_ratio
+from benchmarks.harness import Figure, at_least, environment, interleaved, median_ratio
 from components.base.dvc_remotes import CONCURRENT_OBJECTS, fetch_tree
 from components.base.dvc_tree import TreeEntry, object_key, tree_bytes, tree_hash
 from components.base.objects import open_store
@@ -104,16 +104,3 @@ def download(server: Weed, entries: list[TreeEntry], target: Path, config: Trans
 
     with ThreadPoolExecutor(CONCURRENT_OBJECTS) as pool:
         list(pool.map(get, entries))
-
-
-@contextmanager
-def environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value

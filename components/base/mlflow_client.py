@@ -101,7 +101,10 @@ def _connected(address: str) -> mlflow.MlflowClient:
 
 
 def _ask_server(address: str) -> None:
-    with explained("answer", "check MLFLOW_TRACKING_URI, and that the server is up"):
+    names = ["MLFLOW_TRACKING_URI"]
+    if address.startswith("https:"):
+        names += ["MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH"]
+    with explained("answer", f"check {', '.join(names)}, and that the server is up"):
         path = "/api/2.0/mlflow/experiments/search"
         patience: dict[str, Any] = {"timeout": 4, "max_retries": 1, "backoff_factor": 1, "raise_on_status": False}
         answer = http_request(get_default_host_creds(address), path, "GET", params={"max_results": 1}, **patience)

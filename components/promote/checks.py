@@ -119,6 +119,12 @@ def check_signature(bundle: Path, run: RunStep, version: str, head: Entry | None
     print(f"{what}; that is allowed", flush=True)
 
 
+def check_permission(run: RunStep, version: str, tags: Mapping[str, str]) -> None:
+    """Writes a tag as it is: raises TextgateError where MLflow lets one read alone, whom a folder or bucket may let
+    write the log's next entry all the same."""
+    registry.tag_version(run.name, version, {registry.BUNDLE_DIGEST: tags[registry.BUNDLE_DIGEST]})
+
+
 def compare_again(tags: Mapping[str, str]) -> str:
     """Which command has the gate compare the version with these tags with the present champion."""
     return f"{_rerun(tags)} has the gate decide again, and repeats only what has changed"

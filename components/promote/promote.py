@@ -52,6 +52,7 @@ def promote(
     with registry.fetched(run.name, version) as bundle:
         checks.check_signature(bundle, run, version, head, allow_signature_change)
         checks.check_bundle(bundle, run, version, question)
+    checks.check_permission(run, version, tags)
     promotion = Promotion(
         version=version,
         previous_version=head.version if head else "",

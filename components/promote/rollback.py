@@ -45,6 +45,7 @@ def roll_back(
     with registry.fetched(run.name, wanted) as bundle:
         checks.check_signature(bundle, run, wanted, head, allow_change=True)
         checks.check_bundle(bundle, run, wanted, question)
+    checks.check_permission(run, wanted, tags)
     entry = champion.roll_back(run, log, head, wanted, why, who)
     print(
         f"version {wanted} of {run.name} is the champion again, in place of version {head.version};"

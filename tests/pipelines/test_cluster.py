@@ -72,12 +72,23 @@ def host(kubeflow: State) -> Iterator[str]:
 
 
 @pytest.fixture
-def submit(config: Path, host: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Submit:
-    """Runs the command as the shell does; gives exit status, stdout and stderr."""
+def submit(config: Path, host: str, typed: Submit) -> Submit:
+    """Gives exit status, stdout and stderr."""
+    return lambda *arguments, at=host: typed("submit", "--unchecked", "--config", str(config), "--host", at, *arguments)
 
-    def call(*arguments: str, at: str = host) -> tuple[int, str, str]:
-        command = ["textgate", "submit", "--unchecked", "--config", str(config), "--host", at, *arguments]
-        monkeypatch.setattr(sys, "argv", command)
+
+@pytest.fixture
+def promote(config: Path, typed: Submit) -> Submit:
+    """As submit, of a version."""
+    return lambda version, *arguments: typed("promote", "tiny", version, "--config", str(config), *arguments)
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Submit:
+    """Runs a command as the shell does."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["textgate", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
         out, err = capfd.readouterr()
@@ -323,3 +334,35 @@ def test_all_that_a_cluster_lacks_is_told_at_once() -> None:
 )
 def test_base_model_that_pods_reach_is_taken(config: Path, reference: str) -> None:
     cluster.check_settings(load(config, [f"base_model.reference={reference}", "deploy.mode=manual"]))
+
+
+def test_a_promotion_is_a_pipeline_of_its_own(promote: Submit, submit: Submit, kubeflow: State, host: str) -> None:
+    submit()
+    status, out, err = promote("7", "--expect", "3", "--reason", "better", "--on", "cluster", "--host", host)
+    assert (status, err) == (0, "") and f"{host}/#/runs/details/" in out
+    names = {spec.pipeline_info.name for spec in kubeflow.specs.values()}
+    assert names == {one["name"] for one in kubeflow.pipelines.values()} == {"textgate-finetune", "textgate-promotion"}
+    *_, run = kubeflow.runs.values()
+    parameters = run["runtime_config"]["parameters"]
+    request = json.loads(parameters["request"])
+    assert (parameters["version"], request["expect"], request["reason"]) == ("7", "3", "better")
+    assert "@" in request["who"] and not request["allow_signature_change"]
+
+
+def test_a_promotion_on_a_cluster_is_followed_to_its_end(promote: Submit, kubeflow: State, host: str) -> None:
+    kubeflow.frames = [("RUNNING", {"canary": "SUCCEEDED"}), ("FAILED", {"canary": "SUCCEEDED", "promote": "FAILED"})]
+    kubeflow.messages = {"promote": "version 7 of tiny is rejected"}
+    status, out, err = promote("7", "--watch", "--on", "cluster", "--host", host)
+    assert status == 1 and "step promote: version 7 of tiny is rejected" in err and "canary" in out
+
+
+def test_a_promotion_needs_of_the_config_what_it_uses(promote: Submit, kubeflow: State, host: str) -> None:
+    on = ("--on", "cluster", "--host", host)
+    assert promote("7", *on, "--set", "data.remotes=[elsewhere]", "--set", "base_model.reference=model")[0] == 0
+    sent = len(kubeflow.requests)
+    for change, key in (("promote.log=''", "promote.log"), ("deploy.mode=auto", "deploy.mode")):
+        status, _, err = promote("7", *on, "--set", change)
+        assert status == 1 and f"\n  {key} " in err
+    assert "a version is a whole number" in promote("v7", *on)[2]
+    assert "--on cluster and --host URL go together" in promote("7", "--on", "cluster")[2]
+    assert len(kubeflow.requests) == sent

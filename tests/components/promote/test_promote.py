@@ -14,7 +14,7 @@ from components.base.champion import Disputed
 from components.base.errors import TextgateError
 from components.base.mlflow_client import connect
 from components.base.promotion_log import LostRace, Promotion, PromotionLog, open_log
-from components.base.settings import RunStep
+from components.base.settings import PromotionRequest, RunStep
 from components.promote.checks import compared_with
 from components.promote.component import promote as component
 from components.promote.promote import promote
@@ -319,14 +319,14 @@ def test_the_log_may_lie_on_s3(workspace: Path, register_version: Register, seaw
 
 
 def test_a_reason_and_who_gave_it_go_through_the_component(workspace: Path, register_version: Register) -> None:
-    given = {"reason": "looks right", "who": "ann@desk"}
-    component.python_func(register_version("job-1").version, RUN.model_dump_json(), "", "job-9", **given)
+    request = PromotionRequest(reason="looks right", who="ann@desk", expect="none").model_dump_json()
+    component.python_func(register_version("job-1").version, RUN.model_dump_json(), "job-9", "", request=request)
     head = open_log(RUN).head()
     assert head and (head.why, head.who) == ("looks right", "ann@desk")
 
 
 def test_the_component_names_its_job(workspace: Path, register_version: Register) -> None:
-    component.python_func(register_version("job-1").version, RUN.model_dump_json(), "", "job-1")
+    component.python_func(register_version("job-1").version, RUN.model_dump_json(), "job-1", "")
     head = open_log(RUN).head()
     assert head
     assert (head.version, head.why) == ("1", "registered by job job-1")

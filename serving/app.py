@@ -43,6 +43,7 @@ class Endpoints:
         self._slot, self._options, self._metrics = slot, options, metrics
         workers = options.workers or max(1, count_cores() // (options.threads or count_cores()))
         self._log = PredictionLog(options.log) if options.log.folder else None
+        self._asked_last: Any = None
         self._batcher = Batcher(workers, options.max_batch, options.max_wait_ms / 1000, options.max_queue, metrics)
 
     def close(self) -> None:
@@ -109,10 +110,11 @@ class Endpoints:
             model = self._asked(request, model)
             body = await _body(request, self._options)
             self._batcher.refuse_if_full()
+            alone = self._is_alone(request)
             asked = parse(model, body, identity)
             if ID.fullmatch(asked.id):
                 identity = asked.id
-            content, json_size = await self._decide(asked, model, render)
+            content, json_size = await self._decide(asked, model, render, alone)
             status = 200
         except RequestError as error:
             status = error.status
@@ -124,22 +126,30 @@ class Endpoints:
             if json_size is not None:
                 response.headers[HEADER] = str(json_size)
         finally:
-            self._metrics.request(status, time.perf_counter() - started)
+            _afterwards(self._metrics.request, status, time.perf_counter() - started)
         response.headers[REQUEST_ID] = identity
         response.headers["x-model-version"] = _in_header(model.version)
         return response
 
-    async def _decide(self, asked: InferRequest, model: ServedModel, render: Callable[..., Rendered]) -> Rendered:
+    async def _decide(
+        self, asked: InferRequest, model: ServedModel, render: Callable[..., Rendered], alone: bool
+    ) -> Rendered:
         predictor, timeout_s = model.predictor, self._options.timeout_ms / 1000
         started = time.perf_counter()
         rows = predictor.task.read(asked.columns)
-        probabilities = await self._batcher.probabilities(predictor, rows, min(asked.timeout_s or timeout_s, timeout_s))
+        timeout_s = min(asked.timeout_s or timeout_s, timeout_s)
+        probabilities = await self._batcher.probabilities(predictor, rows, timeout_s, alone)
         answers = predictor.task.answers(asked.columns, probabilities, predictor.decider, asked.top_k)
-        self._metrics.answered(model, probabilities, answers)
+        _afterwards(self._metrics.answered, model, probabilities, answers)
         if self._log:
             took = (time.perf_counter() - started) * 1000
-            self._log.put(_answered(asked, model, answers, took))
+            _afterwards(self._log.put, _answered(asked, model, answers, took))
         return render(asked, model, answers)
+
+    def _is_alone(self, request: Request) -> bool:
+        """Whether the last answer, too, was asked for over this connection, which has one request at a time."""
+        before, self._asked_last = self._asked_last, request.scope.get("client")
+        return before is not None and before == self._asked_last
 
     def _asked(self, request: Request, model: ServedModel | None = None) -> ServedModel:
         model = model or self._slot.current
@@ -149,6 +159,11 @@ class Endpoints:
         if number != model.version:
             raise RequestError(404, f"there is no version {number} of {name}; this server serves {model.version}")
         return model
+
+
+def _afterwards(what: Callable[..., None], *arguments: Any) -> None:
+    """Once the answer is on its way."""
+    asyncio.get_running_loop().call_soon(what, *arguments)
 
 
 def _answered(asked: InferRequest, model: ServedModel, answers: dict[str, Any], milliseconds: float) -> Answered:

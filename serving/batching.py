@@ -2,7 +2,8 @@
 
 Worker threads run the model; while they do, others gather. Where fewer wait than ran last, they wait for more, but not
 for longer than `max_wait_s`; so a caller who is alone never waits. Of a request of many texts `max_batch` have its
-turn, and the rest those after it, so that a single text is not behind all of them.
+turn, and the rest those after it, so that a single text is not behind all of them. The short text of a caller who is
+alone is run in the loop's own thread: to wake a worker and be woken by it would cost a tenth of the answer.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ log = logging.getLogger("textgate.serving")
 # Of those that wait the oldest are chosen from, so many times a batch.
 CHOICE = 2
 NICE = 10
+# What the loop may run itself: it reads nothing meanwhile.
+SHORT_TOKENS, SHORT_S = 64, 0.005
 
 
 class _Request:
@@ -86,6 +89,7 @@ class Batcher:
         self._turn = self._number = 0
         self._expected = 1
         self._row_s = 0.01 / workers  # of the latest batch, one text's share
+        self._single_s = math.inf  # of the latest batch of one short text
         self._closed = False
         self._changed = threading.Condition()
         self._choosing = threading.Lock()
@@ -95,11 +99,18 @@ class Batcher:
         for thread in self._threads:
             thread.start()
 
-    async def probabilities(self, predictor: Predictor, rows: Sequence[Any], timeout_s: float) -> Probabilities:
-        """As Predictor.probabilities gives them.
+    async def probabilities(
+        self, predictor: Predictor, rows: Sequence[Any], timeout_s: float, alone: bool = False
+    ) -> Probabilities:
+        """As Predictor.probabilities gives them; `alone` says that nobody else is expected to ask meanwhile.
 
         Raises RequestError 429 where too many texts wait, 504 where `timeout_s` passed, 503 once closed.
         """
+        if alone and not self._waiting and self._single_s < SHORT_S and _is_short(predictor, rows):
+            self.refuse_if_full()
+            found, seconds = self._run(predictor, rows)
+            asyncio.get_running_loop().call_soon(self._metrics.batch, 1, seconds, [0.0])
+            return found
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Probabilities] = loop.create_future()
         request = _Request(predictor, len(rows), time.monotonic() + timeout_s, answered, loop)
@@ -148,16 +159,28 @@ class Batcher:
         while batch := self._take():
             started = time.monotonic()
             try:
-                found = batch[0].request.predictor.probabilities([row.content for row in batch], self._max_batch)
+                found, seconds = self._run(batch[0].request.predictor, [row.content for row in batch])
             except Exception as error:
-                log.exception("a batch of %d texts could not be answered", len(batch))
                 for row in batch:
                     row.request.answer(error)
                 continue
-            seconds = time.monotonic() - started
-            self._row_s = seconds / len(batch) / len(self._threads)
-            self._metrics.batch(len(batch), seconds)
             self._deliver(batch, found)
+            waited = [started - row.request.arrived for row in batch if not row.place]
+            self._metrics.batch(len(batch), seconds, waited)
+
+    def _run(self, predictor: Predictor, rows: Sequence[Any]) -> tuple[Probabilities, float]:
+        """And the seconds that it took."""
+        started = time.monotonic()
+        try:
+            found = predictor.probabilities(rows, self._max_batch)
+        except Exception:
+            log.exception("a batch of %d texts could not be answered", len(rows))
+            raise
+        seconds = time.monotonic() - started
+        self._row_s = seconds / len(rows) / len(self._threads)
+        if _is_short(predictor, rows):
+            self._single_s = seconds
+        return found, seconds
 
     def _take(self) -> list[_Row]:
         """What runs next, of one model; nothing once closed and empty. One worker at a time chooses."""
@@ -172,10 +195,6 @@ class Batcher:
                 self._expected = len(batch)
                 self._waiting = [row for row in self._waiting if row.number not in chosen]
                 self._metrics.waiting.set(len(self._waiting))
-        now = time.monotonic()
-        for row in batch:
-            if not row.place:
-                self._metrics.queue_seconds.observe(now - row.request.arrived)
         return batch
 
     def _wait(self) -> bool:
@@ -211,6 +230,10 @@ class Batcher:
                     ready.append(request)
         for request in ready:
             request.answer(request.found[0] if len(request.found) == 1 else np.concatenate(request.found))
+
+
+def _is_short(predictor: Predictor, rows: Sequence[Any]) -> bool:
+    return len(rows) == 1 and predictor.task.length(rows[0]) <= SHORT_TOKENS
 
 
 def _yield_to_the_loop() -> None:

@@ -75,7 +75,7 @@ def infer_body(model: Description, rows: Sequence[Row], top_k: int = 1) -> dict[
     ]
     ranked = "label" in model.outputs
     outputs = [name for name in model.outputs if name in RANKED] if ranked else model.outputs
-    parameters = {"top_k": top_k} if ranked or top_k > 1 else {}
+    parameters = {"top_k": top_k} if top_k > 1 else {}
     return {"inputs": inputs, "parameters": parameters, "outputs": [{"name": name} for name in outputs]}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ class Metrics:
         self._requests = self._counter("requests", "Requests for answers, by HTTP status", "status")
         self._by_status: dict[int, Any] = {}
         self._request_seconds = self._histogram("request_seconds", "From a request's coming to its answer", SECONDS)
-        self.queue_seconds = self._histogram(
+        self._queue_seconds = self._histogram(
             "queue_seconds", "From a request's coming to its first text's run", SECONDS
         )
         self._batch_seconds = self._histogram("batch_seconds", "Of one batch's run", SECONDS)
@@ -58,9 +58,12 @@ class Metrics:
         counter.inc()
         self._request_seconds.observe(seconds)
 
-    def batch(self, texts: int, seconds: float) -> None:
+    def batch(self, texts: int, seconds: float, waited: Iterable[float]) -> None:
+        """`waited` are the seconds for which those requests waited whose first text was run."""
         self._batch_texts.observe(texts)
         self._batch_seconds.observe(seconds)
+        for wait in waited:
+            self._queue_seconds.observe(wait)
 
     def answered(self, model: ServedModel, probabilities: Probabilities, answers: dict[str, Any]) -> None:
         """`answers` are Task.answers of a request, of which `probabilities` were the model's."""

@@ -21,7 +21,6 @@ from serving.tasks.task import Decider, Decisions, Logits, Probabilities, Task
 
 SINGLE_LABEL = TASKS["single-label"]
 WARM_UP = "a first text, which also warms the session"
-ONE = array("B", [1])
 # What a run costs beside its tokens, in tokens: measured with the default base model in int8.
 RUN_TOKENS = 32
 Tensor = NDArray[np.int64]
@@ -69,6 +68,11 @@ class Scorer:
         `progress` gets the number of rows whose last window was in a batch, once it is scored.
         """
         encoded = self.task.encode(self._encoder, rows)
+        if len(encoded.ids) == 1 and encoded.tags is None:
+            logits = self._run(encoded, [0])
+            if progress is not None:
+                progress(1)
+            return logits
         texts, sizes = encoded.texts, encoded.sizes
         places = len(sizes) if encoded.tags is None else sum(map(len, rows))
         logits = np.empty((places, self.outputs), np.float32)
@@ -79,8 +83,6 @@ class Scorer:
             if encoded.tags is not None:
                 word = _padded([encoded.tags[row] for row in batch], UNTAGGED)
                 logits[word[word != UNTAGGED]] = answer[word != UNTAGGED]
-            elif len(sizes) == 1:
-                logits = answer
             else:
                 logits[batch] = answer
             if progress is not None:
@@ -89,12 +91,16 @@ class Scorer:
 
     def _run(self, encoded: Encoded, batch: list[int]) -> Logits:
         """A row without any token is one padding token, since a model takes no empty text."""
-        rows = [encoded.ids[row] for row in batch]
-        ids = _padded(rows, self._encoder.pad)
-        tensors = {"input_ids": ids, "attention_mask": _padded([ONE * max(1, len(row)) for row in rows], 0)}
+        ids = _padded([encoded.ids[row] for row in batch], self._encoder.pad)
+        mask = np.zeros(ids.shape, np.int64)
+        for place, row in enumerate(batch):
+            mask[place, : len(encoded.ids[row]) or 1] = 1
+        tensors = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in self._inputs:
             types = encoded.type_ids
-            tensors["token_type_ids"] = _padded([types[row] for row in batch], 0) if types else np.zeros_like(ids)
+            tensors["token_type_ids"] = (
+                _padded([types[row] for row in batch], 0) if types else np.zeros(ids.shape, np.int64)
+            )
         logits: Logits = self.session.run(["logits"], {name: tensors[name] for name in self._inputs})[0]
         return logits
 

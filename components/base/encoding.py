@@ -90,7 +90,12 @@ class Encoder:
 
     def texts(self, texts: Sequence[str]) -> Encoded:
         pieces = _pieces(self.tokenizer, texts)
-        return _frame(self.template, [pieces], self._kept(pieces))
+        longest = max(map(len, pieces), default=0)
+        if self.template.typed or longest > self.truncation.max_length - self.template.size:
+            return _frame(self.template, [pieces], self._kept(pieces))
+        before, after = self.template.ids
+        rows = [before + tokens + after for tokens in pieces]
+        return Encoded(rows, list(range(len(rows))), [pieces], self.template.size)
 
     def pairs(self, first: Sequence[str], second: Sequence[str]) -> Encoded:
         """Each text of `first` with the one of `second`; type ids where the post-processor gives any but 0."""
@@ -225,8 +230,12 @@ def _lay(edges: list[array[int]], sides: list[array[int]], kept: Sequence[list[S
     return row
 
 
-def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
+def _parts(texts: Sequence[str]) -> Iterable[Sequence[str]]:
     """The texts in order, of at most CHARACTERS_AT_ONCE together, or one that has more."""
+    return [texts] if sum(map(len, texts)) <= CHARACTERS_AT_ONCE else _cut(texts)
+
+
+def _cut(texts: Sequence[str]) -> Iterator[list[str]]:
     part: list[str] = []
     characters = 0
     for text in texts:

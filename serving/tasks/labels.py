@@ -26,22 +26,21 @@ class SingleLabel(Task):
     ranks = True
 
     def decide(self, probabilities: Probabilities, decider: Decider) -> Decisions:
-        return np.asarray(probabilities.argmax(axis=1))
+        places: Decisions = probabilities.argmax(axis=1)
+        return places
 
     def answers(
         self, columns: Sequence[Sequence[str]], probabilities: Probabilities, decider: Decider, top_k: int = 0
     ) -> dict[str, Any]:
-        likeliest = probabilities.max(axis=1)
+        likeliest = np.maximum.reduce(probabilities, axis=1)
         abstain = likeliest < decider.abstain_below if decider.abstain_below < 1 else np.ones(len(likeliest), bool)
         always = {"abstain": abstain, "probabilities": probabilities}
-        if not top_k:
+        if top_k < 2:
             places = self.decide(probabilities, decider).tolist()
             label = np.array([decider.labels[place] for place in places], object)
-            return {"label": label, "probability": likeliest, **always}
-        if top_k == 1:
-            ranks = self.decide(probabilities, decider)[:, None]
-        else:
-            ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+            shape = (-1, 1) if top_k else (-1,)
+            return {"label": label.reshape(shape), "probability": likeliest.reshape(shape), **always}
+        ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
         best = np.take_along_axis(probabilities, ranks, 1)
         return {"label": np.array(decider.labels, object)[ranks], "probability": best, **always}
 

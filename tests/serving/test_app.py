@@ -7,7 +7,9 @@ from types import ModuleType
 from typing import Any
 
 import httpx
+import pytest
 
+from serving import batching
 from serving.app import create_app
 from serving.models import ServedModel, Slot
 from serving.options import Options
@@ -69,3 +71,34 @@ def test_a_fault_of_ours_is_an_error_without_a_trace(tiny: ModuleType, tmp_path:
 
     answer = asyncio.run(ask())
     assert (answer.status_code, answer.json()) == (500, {"error": "the server failed to answer; its log says why"})
+
+
+class ThreadsPredictor(Predictor):
+    """The real one, which keeps the threads that ran it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.threads: list[threading.Thread] = []
+
+    def probabilities(self, *texts: Any) -> Any:
+        self.threads.append(threading.current_thread())
+        return super().probabilities(*texts)
+
+
+@pytest.mark.parametrize(("ports", "inline"), [((1, 1, 1, 1), [False, True, True, True]), ((1, 2, 1, 2), [False] * 4)])
+def test_one_who_is_alone_is_known_by_the_connection(
+    tiny: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ports: tuple[int, ...], inline: list[bool]
+) -> None:
+    monkeypatch.setattr(batching, "SHORT_S", 10.0)
+    tiny.write_bundle(tmp_path / "bundle")
+    predictor = ThreadsPredictor(tmp_path / "bundle")
+    app = create_app(Slot(ServedModel("tiny", "1", predictor)), Options())
+
+    async def ask() -> None:
+        for port in ports:
+            transport = httpx.ASGITransport(app, client=("127.0.0.1", port))
+            async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
+                assert (await http.post("/v2/models/tiny/infer", json=BODY)).status_code == 200
+
+    asyncio.run(ask())
+    assert [thread is threading.main_thread() for thread in predictor.threads] == inline

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving.batching import Batcher
+from serving import batching
+from serving.batching import SHORT_TOKENS, Batcher
 from serving.errors import RequestError
 from serving.metrics import Metrics
 from serving.tasks import TASKS
+from serving.tasks.task import CHARACTERS_A_TOKEN
 from tests.serving.slots import slot_of
 
 PATIENCE_S = 10
@@ -24,7 +26,7 @@ class Recorder:
     """Answers a text with its length; keeps what ran together, and waits where it is held."""
 
     def __init__(self, task: str = "single-label") -> None:
-        self.task, self.batches = TASKS[task], []
+        self.task, self.batches, self.threads = TASKS[task], [], []
         self.reached, self.go = threading.Event(), threading.Event()
         self.go.set()
 
@@ -33,6 +35,7 @@ class Recorder:
 
     def probabilities(self, rows: list[Any], batch_size: int) -> Any:
         self.batches.append(list(rows))
+        self.threads.append(threading.current_thread())
         self.reached.set()
         assert self.go.wait(PATIENCE_S)
         if "broken" in rows:
@@ -208,6 +211,63 @@ def test_workers_run_at_once() -> None:
 
     assert [one.tolist() for one in asyncio.run(asyncio.wait_for(ask(), PATIENCE_S))] == [[[1]], [[1]]]
     made.close()
+
+
+SHORT, LONG = ["a"], ["a" * CHARACTERS_A_TOKEN * SHORT_TOKENS]
+
+
+@pytest.mark.parametrize(
+    ("rows", "alone", "inline"),
+    [(SHORT, True, True), (SHORT, False, False), (SHORT * 2, True, False), (LONG, True, False)],
+)
+def test_the_loop_runs_the_short_text_of_one_who_is_alone(rows: list[str], alone: bool, inline: bool) -> None:
+    recorder = Recorder()
+
+    async def ask(made: Batcher) -> Any:
+        await made.probabilities(recorder, SHORT, PATIENCE_S, alone=True)
+        return await made.probabilities(recorder, rows, PATIENCE_S, alone)
+
+    with batcher() as made:
+        found = asyncio.run(ask(made))
+    assert found.ravel().tolist() == [len(row) for row in rows]
+    first, second = recorder.threads
+    assert first is not threading.main_thread(), "how long a text takes is known only after the first"
+    assert (second is threading.main_thread()) is inline
+
+
+def test_the_loop_leaves_a_model_that_is_slow_to_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(batching, "SHORT_S", 0.0)
+
+    async def ask(made: Batcher) -> None:
+        for _ in range(3):
+            await made.probabilities(recorder, SHORT, PATIENCE_S, alone=True)
+
+    with batcher() as made:
+        asyncio.run(ask(made))
+    assert threading.main_thread() not in recorder.threads
+
+
+def test_the_loop_runs_nothing_while_others_wait_or_once_it_is_closed() -> None:
+    recorder = Recorder()
+
+    async def beside_others(made: Batcher) -> None:
+        await made.probabilities(recorder, SHORT, PATIENCE_S)
+        waiting = await while_held(
+            recorder, made, lambda: [made.probabilities(recorder, SHORT, PATIENCE_S, alone) for alone in (False, True)]
+        )
+        assert not any(isinstance(one, Exception) for one in waiting)
+
+    async def after_closing(made: Batcher) -> None:
+        await made.probabilities(recorder, SHORT, PATIENCE_S)
+        made.close()
+        with pytest.raises(RequestError, match="stopping"):
+            await made.probabilities(recorder, SHORT, PATIENCE_S, alone=True)
+
+    for ask in (beside_others, after_closing):
+        with batcher() as made:
+            asyncio.run(ask(made))
+    assert threading.main_thread() not in recorder.threads
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have a priority of their own on Linux alone")

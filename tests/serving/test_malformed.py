@@ -110,9 +110,7 @@ def test_the_document_says_which_bodies_are_allowed(server: Any) -> None:
 
 @pytest.mark.parametrize("head", ["X-A: " + "a" * 3_000_000, "X-A: a\r\n" * 300_000])
 def test_a_head_that_does_not_end_is_refused(server: Any, head: str) -> None:
-    """Closed upon who still sends, a connection may lose the reply on its way."""
-    case = Case("x", (http(headers=head)[:-50],), "refused")
-    (found,) = next(filter(None, (send(address(server), case) for _ in range(10))))
+    (found,) = send(address(server), Case("x", (http(headers=head)[:-50],), "refused"))
     assert (found.status, b"longer than 65536 bytes" in found.body) == (400, True)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.base.errors import TextgateError
-from pipelines.compile import ROOT
+from components.base.running import ROOT
 from pipelines.lineage.recorded import RecordedRun
 
 DIRTY = "-dirty"

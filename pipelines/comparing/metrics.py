@@ -49,6 +49,6 @@ def _metric(name: str, before: Any, after: Any, paired: Mapping[str, Any]) -> di
 
 def _paired(found: Shared, evaluation: Any) -> dict[str, dict[str, Any]]:
     chosen = found.new.targets.select(found.unchanged, found.new.targets.labels)
-    decisions = (chosen.decisions(side.decisions) for side in (found.new, found.old))
+    new, old = (chosen.decisions(side.decisions) for side in (found.new, found.old))
     names = Rows(chosen.targets, None, evaluation["task"]).counted(COMPARED)
-    return compare(chosen.targets, *decisions, names, EvaluationSettings(confidence=evaluation["confidence"]))
+    return compare(chosen.targets, new, old, names, EvaluationSettings(confidence=evaluation["confidence"]))

@@ -6,10 +6,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from types import MappingProxyType
 
 REF = "refs/textgate"
 LARGE = 5_000_000
@@ -63,12 +64,12 @@ def _patch(top: Path, new: Sequence[str]) -> bytes:
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects),
         }
         shutil.copyfile(index, environment["GIT_INDEX_FILE"])
-        _git(top, "add", "--update", **environment)
+        _git(top, "add", "--update", environment=environment)
         if new:
             paths = b"\0".join(map(os.fsencode, new))
             names = ["--pathspec-from-file=-", "--pathspec-file-nul"]
-            _git(top, "--literal-pathspecs", "add", *names, given=paths, **environment)
-        return _git(top, "diff-index", *PATCH, "HEAD", **environment)
+            _git(top, "--literal-pathspecs", "add", *names, given=paths, environment=environment)
+        return _git(top, "diff-index", *PATCH, "HEAD", environment=environment)
 
 
 def _new_files(top: Path) -> tuple[list[str], tuple[str, ...]]:
@@ -97,7 +98,9 @@ def _inside(top: Path, name: str) -> Path:
     return (top / _git(top, "rev-parse", "--git-path", name).decode().strip()).resolve()
 
 
-def _git(folder: Path, *arguments: str, given: bytes = b"", **environment: str) -> bytes:
+def _git(
+    folder: Path, *arguments: str, given: bytes = b"", environment: Mapping[str, str] = MappingProxyType({})
+) -> bytes:
     command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(
         command, input=given, capture_output=True, check=True, env={**os.environ, **environment}

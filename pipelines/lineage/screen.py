@@ -32,7 +32,11 @@ def _grow(graph: Graph, node: Node, before: bool, indent: str, shown: set[tuple[
     beside = list(graph.beside(node, before))
     for number, (other, label) in enumerate(beside, start=1):
         last, known = number == len(beside), other.key in shown
-        named = [f"{label}: " if label else "", (str(other), "bold"), *(f", {note}" for note in other.notes)]
+        named: list[str | tuple[str, str]] = [
+            f"{label}: " if label else "",
+            (str(other), "bold"),
+            *(f", {note}" for note in other.notes),
+        ]
         again = " (see above)" if known and any(graph.beside(other, before)) else ""
         yield Text.assemble(indent, "└─ " if last else "├─ ", *named, again)
         if not known:

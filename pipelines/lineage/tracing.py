@@ -60,7 +60,7 @@ class _Tracing:
                 self._before(node, Node(kind, name))
         reference = run.tag("base_model")
         if begun := REFERENCE.fullmatch(reference):
-            self._back_from_version(node, *begun.groups(), "begun from")
+            self._back_from_version(node, begun[1], begun[2], "begun from")
         elif reference:
             self._before(node, Node("base model", reference, (run.tag("base_model_digest"),)))
         if version := run.tag("champion_version"):

@@ -43,13 +43,8 @@ class UnusableVersion(TextgateError):
 def version_tags(name: str, version: str) -> dict[str, str]:
     """Raises UnusableVersion where the model has no such version."""
     client = connect()
-    with explained(f"read version {version} of {name}"):
-        try:
-            return dict(client.get_model_version(name, version).tags)
-        except mlflow.MlflowException as error:
-            if error.error_code not in NOT_THERE:
-                raise
-    raise UnusableVersion(f"MLflow at {shown_uri()} has no version {version} of {name}")
+    with explained(f"read version {version} of {name}"), _there(name, version):
+        return dict(client.get_model_version(name, version).tags)
 
 
 def tag_version(name: str, version: str, tags: Mapping[str, str]) -> None:
@@ -196,10 +191,20 @@ def download_pinned(name: str, version: str, digest: str) -> Path:
 
 def version_source(name: str, version: str) -> str:
     """Where MLflow keeps the version's files: s3://..., a path, or mlflow-artifacts:/... where its server hands them
-    out."""
+    out. Raises UnusableVersion where the model has no such version."""
     client = connect()
-    with explained(f"find the files of version {version} of {name}"):
+    with explained(f"find the files of version {version} of {name}"), _there(name, version):
         return str(client.get_model_version_download_uri(name, version))
+
+
+@contextmanager
+def _there(name: str, version: str) -> Iterator[None]:
+    try:
+        yield
+    except mlflow.MlflowException as error:
+        if error.error_code not in NOT_THERE:
+            raise
+        raise UnusableVersion(f"MLflow at {shown_uri()} has no version {version} of {name}") from None
 
 
 def _tagged_digest(name: str, version: str) -> str:

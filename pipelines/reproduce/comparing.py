@@ -56,7 +56,7 @@ def compare(original: RecordedRun, again: RecordedRun, tolerance: float = TOLERA
         return Comparison("identical", stages, tolerance=tolerance)
     seen, agreed = causes(original, again, parted.name), _agreement(original, again)
     decisive = parted.name == "data" or any(cause.kind not in OF_THE_MACHINE for cause in seen)
-    equivalent = not decisive and bool(agreed and agreed.within(tolerance))
+    equivalent = not decisive and bool(parted.after and agreed and agreed.within(tolerance))
     return Comparison("equivalent" if equivalent else "different", stages, parted.name, seen, agreed, tolerance)
 
 

@@ -59,12 +59,15 @@ def prepare(run: RecordedRun, code: Path) -> Path:
     folder = create_home() / "environments" / named
     if not (folder / READY).exists():
         print(f"making the environment of the run's lock in {folder}; the first time takes some minutes", flush=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        command = ["make", "-C", str(code), "setup", f"VENV={folder}", f"PYTHON={python}"]
+        folder.mkdir(parents=True, exist_ok=True)
+        link = code / ".venv"  # make takes no path with a space
+        link.symlink_to(folder, target_is_directory=True)
+        command = ["make", "-C", str(code), "setup", f"PYTHON={python}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "MAKEFLAGS": ""})
         if done.returncode:
             said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-LAST_LINES:])
             raise TextgateError(f"the environment of the run's lock could not be made in {folder}:\n{said}")
+        link.unlink()
     return folder / "bin" / "python"
 
 

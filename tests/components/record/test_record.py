@@ -54,8 +54,8 @@ def folders(tmp_path: Path, workspace: Path, report_writers: SimpleNamespace) ->
         "cost": {"samples_per_second": 60.0},
         "seconds": 5.0,
     }
-    write_json(root / "checkpoint" / "training.json", training)
     write_checkpoint(root / "checkpoint", "words")
+    write_json(root / "checkpoint" / "training.json", training)
     candidate = {
         "agreement": 0.98,
         "accuracy": 0.7,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from click.testing import CliRunner, Result
@@ -63,8 +64,12 @@ def files(workspace: Path) -> set[str]:
     return {path.parent.name for path in (workspace / "mlartifacts").rglob("*") if path.is_file()}
 
 
+def local_path(address: str) -> Path:
+    return Path(unquote(address.removeprefix("file://")))
+
+
 def test_old_versions_go_with_their_files_and_nothing_else(run: Run, eight: None, workspace: Path) -> None:
-    sources = {number: Path(registry.version_source("tiny", number).removeprefix("file://")) for number in "12345678"}
+    sources = {number: local_path(registry.version_source("tiny", number)) for number in "12345678"}
     found = {number: connect().get_model_version("tiny", number) for number in "12345678"}
     log = [entry.version for entry in open_log(RUN).entries()]
     done = run("prune", "tiny", "--keep", "2", "--yes")
@@ -79,7 +84,7 @@ def test_old_versions_go_with_their_files_and_nothing_else(run: Run, eight: None
         assert bool(tracking.list_files(run_id, "checkpoint")) != gone
         assert tracking.read_file(run_id, "verdict/verdict.json")
         models = connect().search_logged_models([connect().get_run(run_id).info.experiment_id])
-        assert (source in {Path(model.artifact_location.removeprefix("file://")) for model in models}) != gone
+        assert (source in {local_path(model.artifact_location) for model in models}) != gone
     assert registry.download_bundle("tiny", "4")
     assert going(run("prune", "tiny", "--keep", "2", "--yes")) == []
 
@@ -176,7 +181,18 @@ def test_a_list_has_every_version_the_newest_first(run: Run, eight: None, regist
     register_version("job-9", temperature=20.0, passed=False, override="the label was renamed")
     reject(RUN, "9", "it is rude", "ann@desk")
     lines = run("list", "tiny").output.splitlines()
-    assert lines[0].split() == ["version", "registered", "verdict", "accuracy", "macro", "F1", "bundle", "is"]
+    assert lines[0].split() == [
+        "version",
+        "registered",
+        "verdict",
+        "accuracy",
+        "macro",
+        "F1",
+        "micro",
+        "F1",
+        "bundle",
+        "is",
+    ]
     assert [line.split()[0] for line in lines[1:]] == list("987654321")
     assert "overridden" in lines[1] and "rejected by ann@desk" in lines[1] and "it is rude" in lines[1]
     assert lines[6].endswith("champion") and lines[8].endswith("former champion")

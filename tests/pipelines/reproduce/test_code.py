@@ -85,7 +85,7 @@ def test_a_commit_of_a_branch_that_is_gone_comes_by_the_ref_that_keeps_it(reposi
     lost = commit(repository, gate="two\n")
     git(repository, "push", "-q", "origin", main, f"{lost}:refs/textgate/{lost}")
     elsewhere = tmp_path / "elsewhere"
-    git(tmp_path, "clone", "-q", "--branch", main, str(origin), str(elsewhere))
+    git(tmp_path, "clone", "-q", "--branch", main, origin.as_uri(), str(elsewhere))
     code.ROOT = elsewhere  # put back by the fixture
     assert code.show(lost, "components/gate.py") is None
     assert code.find_commit(lost)

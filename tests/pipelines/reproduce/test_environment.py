@@ -44,7 +44,7 @@ def test_another_lock_or_version_needs_another_environment(locks: dict[str, byte
 def makefile(folder: Path, recipe: str) -> Path:
     """A checkout whose setup is this."""
     folder.mkdir(exist_ok=True)
-    (folder / "Makefile").write_text(f"setup:\n\t@{recipe}\n")
+    (folder / "Makefile").write_text(f"VENV := .venv\nsetup:\n\t@{recipe}\n")
     for name in environment.LOCKS:
         (folder / name).write_text("pins")
     return folder

@@ -180,7 +180,7 @@ def test_a_deletion_that_was_cut_off_is_finished(run: Run, eight: None, monkeypa
 def test_a_list_has_every_version_the_newest_first(run: Run, eight: None, register_version: Register) -> None:
     register_version("job-9", temperature=20.0, passed=False, override="the label was renamed")
     reject(RUN, "9", "it is rude", "ann@desk")
-    lines = run("list", "tiny").output.splitlines()
+    lines = [line.rstrip() for line in run("list", "tiny").output.splitlines()]
     assert lines[0].split() == [
         "version",
         "registered",

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from benchmarks.harness import OUT
 from components.base.errors import TextgateError
 from components.base.files import read_json, write_json
-from pipelines.compile import ROOT, git_commit
+from components.base.running import ROOT
+from pipelines.lineage.code import read_code
 from pipelines.lineage.recorded import find
 
 WORK = OUT / "reproduce" / "work"
@@ -47,7 +48,7 @@ def code() -> Path:
     """A clone of this checkout's repository at its commit: what is not committed is not in it."""
     folder = WORK / "code"
     if not folder.exists():
-        if not git_commit():
+        if not read_code(ROOT).commit:
             raise TextgateError(f"{ROOT} is no git repository: a run would record no code to be made again from")
         folder.parent.mkdir(parents=True, exist_ok=True)
         git(ROOT, "clone", "-q", str(ROOT), str(folder))

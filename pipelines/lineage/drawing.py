@@ -7,7 +7,9 @@ from html import escape
 from pipelines.lineage.graph import Graph, Node
 
 WIDE, HIGH, ACROSS, DOWN = 216, 46, 72, 18
-LETTERS = 30
+MARGIN = 9
+# What a box holds, and from how many on letters are drawn closer where a font is wide.
+LETTERS, MANY = 26, 20
 
 
 def draw(graph: Graph) -> str:
@@ -41,13 +43,18 @@ def _line(source: tuple[int, int], target: tuple[int, int], label: str) -> str:
 def _box(node: Node, place: tuple[int, int], focused: bool) -> str:
     x, y = place
     border = 'stroke="var(--mark)" stroke-width="2.5"' if focused else 'stroke="var(--line)" stroke-width="1.5"'
-    first = _cut(", ".join([node.kind, *node.notes[:1]]))
+    first, name = _cut(", ".join([node.kind, *node.notes[:1]])), _cut(node.name)
     return (
         f'<g><title>{escape(chr(10).join([str(node), *node.notes]))}</title><rect x="{x}" y="{y}" width="{WIDE}"'
         f' height="{HIGH}" rx="5" fill="var(--stripe)" {border}/>'
-        f'<text x="{x + 9}" y="{y + 18}" font-size="11" fill="var(--faint)">{escape(first)}</text>'
-        f'<text x="{x + 9}" y="{y + 35}" font-size="13" fill="var(--text)">{escape(_cut(node.name))}</text></g>'
+        f'<text x="{x + MARGIN}" y="{y + 18}" font-size="11" fill="var(--faint)">{escape(first)}</text>'
+        f'<text x="{x + MARGIN}" y="{y + 35}" font-size="13" fill="var(--text)"{_fitted(name)}>'
+        f"{escape(name)}</text></g>"
     )
+
+
+def _fitted(text: str) -> str:
+    return f' textLength="{WIDE - 2 * MARGIN}" lengthAdjust="spacingAndGlyphs"' if len(text) > MANY else ""
 
 
 def _cut(text: str) -> str:

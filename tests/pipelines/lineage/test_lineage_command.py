@@ -18,6 +18,7 @@ from components.base.settings import DeploySettings, DeployStep
 from components.deploy.deploy import deploy
 from components.promote.promote import promote
 from pipelines.cli import cli
+from pipelines.lineage import drawing
 from tests.mlflow_store import DATA_MD5, RUN, Register
 
 STEP = DeployStep(options=DeploySettings())
@@ -138,6 +139,12 @@ def test_the_page_draws_each_node_and_link_and_loads_nothing(versions: list[str]
     assert len(svg.findall("{*}g")) == len(nodes) and len(svg.findall("{*}path")) == len(edges)
     titles = {(group.findtext("{*}title") or "").partition("\n")[0] for group in svg.findall("{*}g")}
     assert titles == nodes
+    texts = svg.findall(".//{*}text")
+    assert len(texts) == 2 * len(nodes) and any(text.get("textLength") for text in texts)
+    for text in texts:
+        length = len(text.text or "")
+        fitted = text.get("font-size") != "11" and length > drawing.MANY
+        assert length <= drawing.LETTERS and bool(text.get("textLength")) is fitted
     assert "<b>" not in html and not re.search(r"(src|href)=", html)
 
 

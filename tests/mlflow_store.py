@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -95,7 +96,8 @@ class MlflowServer:
 
     def kill(self) -> None:
         if self._process:
-            os.killpg(self._process.pid, 9)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, 9)
             self._process.wait()
             self._process = None
 

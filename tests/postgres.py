@@ -35,7 +35,7 @@ def postgres() -> Iterator[str]:
         if who:
             shutil.chown(folder, who["user"], who["group"])
         with _running(programs, folder, who) as port:
-            yield f"postgresql://{USER}:{quote_plus(PASSWORD)}@127.0.0.1:{port}/postgres"
+            yield f"postgresql+psycopg2://{USER}:{quote_plus(PASSWORD)}@127.0.0.1:{port}/postgres"
 
 
 def _programs() -> Path | None:
@@ -71,19 +71,24 @@ def _running(programs: Path, folder: Path, who: dict[str, Any]) -> Iterator[int]
     with log.open("wb") as file:
         process = subprocess.Popen(start, cwd=folder, stdout=file, stderr=file, **who)
     try:
-        _wait(programs, port, process, log)
+        _wait(port, process, log)
         yield port
     finally:
         process.send_signal(signal.SIGINT)  # does not wait for those who are connected
         process.wait()
 
 
-def _wait(programs: Path, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    ask = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    import psycopg2
+
     deadline = time.monotonic() + PATIENCE_S
-    while subprocess.run(ask, check=False).returncode:
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
+    while True:
+        try:
+            psycopg2.connect(host="127.0.0.1", port=port, user=USER, password=PASSWORD, dbname="postgres").close()
+            return
+        except psycopg2.OperationalError:
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
 
 
 def _free_port() -> int:

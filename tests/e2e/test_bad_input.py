@@ -106,4 +106,4 @@ def test_two_runs_at_once_on_a_fresh_workspace_give_one_champion(story: Story) -
     assert len(log) == 1
     statuses = sorted(process.returncode for process in both)
     assert statuses == [0, 1], ended
-    assert any("run the pipeline again" in err for _, err in ended)
+    assert any("has the gate decide again" in err for _, err in ended), ended

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from mlflow.store.artifact import s3_artifact_repo
 
 from components.base import mlflow_client, registry, versions
 from components.base.errors import TextgateError
@@ -76,8 +77,9 @@ def act_as(monkeypatch: pytest.MonkeyPatch, who: tuple[str, str] | None) -> None
 
 
 def connect_again() -> None:
-    """A process connects once; here one is to try each of several ways in."""
+    """A process connects once, and MLflow to the object store; here one is to try each of several ways in."""
     mlflow_client._connected.cache_clear()
+    s3_artifact_repo._cached_get_s3_client.cache_clear()
 
 
 def goes_through(register: Register, kept: Callable[[], list[str]]) -> None:
@@ -159,7 +161,8 @@ def test_a_token_on_postgresql_with_artifacts_in_s3(
         goes_through(register_version, lambda: listed(seaweed, seaweed_server))
         set_environment(monkeypatch, seaweed_server.environment_of(NOBODY))
         newest = register_of_another(register_version, seaweed_server, monkeypatch)
-        assert "failed to fetch version" in told(lambda: promote(RUN, newest, "1", why="better"))
+        connect_again()
+        assert "failed to list verdict of the run" in told(lambda: promote(RUN, newest, "1", why="better"))
         connect_again()
         monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "another")
         assert "refused access (HTTP 401: " in told(lambda: promote(RUN, newest, "1", why="better"))

@@ -65,7 +65,7 @@ def _row(split: str, **changed: str) -> Callable[[str], str]:
 
     def make(first: str) -> str:
         project = project_of("single-label", promoted=False)
-        copy = WORK / f"unpromoted, another row in {split}"
+        copy = WORK / f"unpromoted-{split}"  # a comma would part the list of remotes
         shutil.copytree(project, copy, dirs_exist_ok=True)
         splits = split_rows(make_rows(ROWS, noise=0.1))
         splits[split][0] |= changed

@@ -56,6 +56,8 @@ def lines(found: Comparison, original: RecordedRun, again: RecordedRun) -> list[
             f" (tolerance {found.tolerance:g}), {agreed.flipped} are answered otherwise"
             + (f", {agreed.missing} stand in one run only" if agreed.missing else "")
         )
+    else:
+        said.append("whether predictions agree is not known: the original or the new run has none")
     return [*said, "time is not compared"]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,13 @@ def test_a_run_without_digests_cannot_be_compared(project: Path) -> None:
     old = record_run(project, "old", digests=dict.fromkeys(DIGESTS, ""))
     with pytest.raises(TextgateError, match="the run old has no digests of what its steps made"):
         compare(old, record_run(project, "again"))
+
+
+def test_without_predictions_nobody_says_that_they_agree(project: Path) -> None:
+    first, again = record_run(project, "first"), record_run(project, "again", digests=FROM_WEIGHTS)
+    found = replace(compare(first, again), agreement=None)
+    assert any("whether predictions agree is not known" in line for line in lines(found, first, again))
+    assert not any("not known" in line for line in lines(compare(first, again), first, again))
 
 
 def test_the_report_lies_with_the_original_run(project: Path) -> None:

@@ -73,7 +73,8 @@ def figures(data: Path | None) -> list[Figure]:
 def _write_config(folder: Path) -> Path:
     (folder / "home").mkdir()
     path = folder / "tiny.yaml"
-    path.write_text(yaml.safe_dump({"name": NAME, "data": {"labels": LABELS}}), encoding="utf-8")
+    settings = {"name": NAME, "data": {"labels": LABELS}, "base_model": {"reference": "base_model"}}
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return path
 
 

@@ -38,8 +38,8 @@ def record(run: RunStep, job_id: str, outcome: str, folders: Mapping[str, Path |
     Gives the outcome: where the gate let nothing pass because the champion is this very bundle, it is `unchanged`, and
     of a reproduction `reproduced`.
 
-    Doing it again changes nothing. Raises TextgateError for an unknown outcome, a report that is not there, or a job
-    without a run.
+    Doing it again changes nothing. The outcome is written last: a run that has it is recorded whole. Raises
+    TextgateError for an unknown outcome, a report that is not there, or a job without a run.
     """
     if outcome not in OUTCOMES:
         raise TextgateError(f"record knows no outcome {outcome!r}; it knows {', '.join(OUTCOMES)}")
@@ -51,12 +51,13 @@ def record(run: RunStep, job_id: str, outcome: str, folders: Mapping[str, Path |
     contents = [READERS[name](folder) for name, folder in there.items()]
     tags = {"textgate.outcome": outcome, "textgate.summary": _summary(outcome, there)}
     data_md5 = tracking.run_tags(run_id).get("textgate.data_md5", "")
-    for part in [Contents(params=_versions(), tags=tags | digest_tags(data_md5, there)), *contents]:
+    for part in [Contents(params=_versions(), tags=digest_tags(data_md5, there)), *contents]:
         tracking.log(run_id, params=part.params, metrics=part.metrics, tags=part.tags)
         tracking.log_files(run_id, part.files)
     if data_md5 and "validation" in there:
         profile = read_json(there["validation"] / "validation.json")["profile"]
         tracking.log_dataset(run_id, run.name, data_md5, profile)
+    tracking.log(run_id, tags=tags)
     return outcome
 
 

@@ -15,7 +15,7 @@ from components.base.settings import Reproduction, RunStep
 from components.record.component import record as component
 from components.record.record import READERS, record
 from tests.evaluations import estimate, make_evaluation
-from tests.mlflow_store import write_checkpoint
+from tests.mlflow_store import MlflowServer, write_checkpoint
 
 RUN = RunStep(name="tiny")
 MD5 = "0123456789abcdef0123456789abcdef.dir"
@@ -289,3 +289,33 @@ def test_the_component_takes_reports_that_are_not_there(folders: Folders) -> Non
     outcome = report(RUN.model_dump_json(), "job-1", "refused-by-validation", validation)
     assert outcome == "refused-by-validation"
     assert filled().data.tags["textgate.outcome"] == outcome
+
+
+@pytest.mark.parametrize("writes", [1, 6, 13])
+def test_a_server_that_dies_meanwhile_leaves_no_outcome_and_a_retry_records_all(
+    mortal_mlflow: MlflowServer, folders: Folders, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """`writes` are those before it dies, of what is logged and of files."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    left = iter(range(writes))
+
+    def dying(write: Callable[..., None]) -> Callable[..., None]:
+        def one(*given: Any, **named: Any) -> None:
+            if next(left, None) is None:
+                mortal_mlflow.kill()
+            write(*given, **named)
+
+        return one
+
+    with monkeypatch.context() as patch:
+        for name in ("log", "log_files"):
+            patch.setattr(tracking, name, dying(getattr(tracking, name)))
+        with pytest.raises(TextgateError, match=f"MLflow at {mortal_mlflow.uri} (failed|cannot|does)") as told:
+            record(RUN, "job-1", "registered", folders)
+    assert "\n" not in str(told.value)
+    mortal_mlflow.start()
+    run_id = tracking.the_run("tiny", "job-1")
+    assert "textgate.outcome" not in tracking.run_tags(run_id)
+    assert record(RUN, "job-1", "registered", folders) == "registered"
+    assert tracking.run_tags(run_id)["textgate.outcome"] == "registered"
+    assert {"evaluation", "validation", "verdict"} <= set(tracking.list_files(run_id, ""))

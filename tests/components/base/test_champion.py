@@ -120,6 +120,14 @@ def test_an_alias_that_somebody_moved_is_told_and_left(moved: str, command: str,
     assert agrees(three) and alias() == "2"
 
 
+def test_an_alias_that_somebody_moved_after_a_promotion_was_cut_off_is_left(three: PromotionLog) -> None:
+    append(three, "3")
+    registry.set_alias("tiny", "champion", "1")
+    with pytest.raises(Disputed, match="MLflow says version 1, but the promotion log says version 3"):
+        reconcile(RUN, three)
+    assert alias() == "1"
+
+
 def test_what_somebody_moved_the_alias_to_may_be_promoted_and_nothing_else(three: PromotionLog) -> None:
     registry.set_alias("tiny", "champion", "3")
     assert reconcile(RUN, three, chosen="3") == []

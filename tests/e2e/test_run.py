@@ -64,6 +64,7 @@ def test_crash_names_the_step_and_is_recorded(story: Story) -> None:
     assert "killed" in tracked.data.tags["textgate.failure"]
 
 
+@pytest.mark.slow
 def test_crashed_run_is_taken_up_without_training_again(story: Story) -> None:
     crashed = Path(story.runs["crashed"]["folder"]).name
     run = story.run("again", "--reuse", crashed, "--from", "quantize")
@@ -95,6 +96,7 @@ def test_gate_refuses_and_the_champion_stays(story: Story) -> None:
     assert not speed["passed"] and "textgate bundle bench BUNDLE --output FILE" in speed["why"]
 
 
+@pytest.mark.slow
 def test_a_refusal_gets_the_bench_it_asked_for_and_is_overridden_without_training_again(story: Story) -> None:
     champion = story.log()[-1]["version"]
     refused = Path(story.runs["refused"]["folder"])
@@ -120,6 +122,7 @@ def test_a_refusal_gets_the_bench_it_asked_for_and_is_overridden_without_trainin
     assert story.tracked("overridden").data.tags["textgate.summary"].startswith("overridden by ")
 
 
+@pytest.mark.slow
 def test_the_very_same_thing_again_registers_nothing(story: Story) -> None:
     log = story.log()
     run = story.run("same", "--reuse", Path(story.runs["overridden"]["folder"]).name, "--from", "finetune")

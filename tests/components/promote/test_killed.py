@@ -160,6 +160,7 @@ def test_killed_at_each_boundary_and_reconciled(boundaries: Boundaries, workspac
     raise AssertionError("a promotion has no end")
 
 
+@pytest.mark.slow
 def test_killed_at_random_points_and_reconciled(forks: Callable[..., Any], workspace: Path) -> None:
     status, whole = forks("2", "1", None)
     assert (status, head()) == (0, "2")

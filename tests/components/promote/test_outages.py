@@ -41,6 +41,7 @@ def agrees(run: RunStep) -> bool:
     return not [finding for finding in verify(run) if finding.wrong]
 
 
+@pytest.mark.slow
 def test_mlflow_dies_after_the_entry_and_comes_back(
     mortal_mlflow: MlflowServer, register_version: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ def test_one_of_many_processes_wins_each_round_in_a_folder(workspace: Path, tmp_
     check(race(tmp_path, RunStep(name="tiny"), ROUNDS, PROCESSES))
 
 
+@pytest.mark.slow
 def test_one_of_many_processes_wins_each_round_on_s3(workspace: Path, tmp_path: Path, seaweed: str) -> None:
     check(race(tmp_path, RunStep(name="tiny", log=seaweed), ROUNDS, PROCESSES))
 

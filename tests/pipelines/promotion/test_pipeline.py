@@ -92,6 +92,7 @@ def test_a_version_is_questioned_promoted_and_deployed(
     assert read_pin(pin_path(workspace, "tiny")).version == "1"
 
 
+@pytest.mark.slow
 def test_what_a_person_expects_is_held_against_the_champion(
     promote: Promote, register_version: Register, workspace: Path, tmp_path: Path
 ) -> None:

@@ -9,6 +9,10 @@ from components.base.settings.behaviour import MinimumTest as MinimumTest
 from components.base.settings.behaviour_file import read_behaviour as read_behaviour
 from components.base.settings.bench import Bench as Bench
 from components.base.settings.bench import read_bench as read_bench
+from components.base.settings.cluster import AuthSettings as AuthSettings
+from components.base.settings.cluster import ClusterSettings as ClusterSettings
+from components.base.settings.cluster import Mounted as Mounted
+from components.base.settings.cluster import PvcSettings as PvcSettings
 from components.base.settings.data import LISTS as LISTS
 from components.base.settings.data import ROLES as ROLES
 from components.base.settings.data import Columns as Columns
@@ -35,12 +39,16 @@ from components.base.settings.load import load_rules as load_rules
 from components.base.settings.load import read_suite as read_suite
 from components.base.settings.load import settings_again as settings_again
 from components.base.settings.model import ModelSettings as ModelSettings
+from components.base.settings.notify import NotifySettings as NotifySettings
 from components.base.settings.release import CanarySettings as CanarySettings
 from components.base.settings.release import PredictionLogSettings as PredictionLogSettings
 from components.base.settings.release import PromoteSettings as PromoteSettings
 from components.base.settings.release import PromotionRequest as PromotionRequest
 from components.base.settings.release import QuantizationSettings as QuantizationSettings
 from components.base.settings.release import ServeSettings as ServeSettings
+from components.base.settings.resources import STEP_NAMES as STEP_NAMES
+from components.base.settings.resources import ResourceSettings as ResourceSettings
+from components.base.settings.resources import StepResources as StepResources
 from components.base.settings.section import SPLITS as SPLITS
 from components.base.settings.section import Section as Section
 from components.base.settings.section import Split as Split

@@ -155,5 +155,6 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "training": settings.training.model_copy(update={"checkpoint": at(settings.training.checkpoint, "place")}),
             "gate": at(settings.gate, "bench"),
             "promote": at(settings.promote, "log"),
+            "cluster": settings.cluster.model_copy(update={"auth": at(settings.cluster.auth, "ca_bundle")}),
         }
     )

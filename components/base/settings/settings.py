@@ -8,11 +8,13 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from components.base.metric_names import METRICS, TASK_METRICS
+from components.base.settings.cluster import ClusterSettings
 from components.base.settings.data import ROLES, DataSettings
 from components.base.settings.deploy import DeploySettings
 from components.base.settings.evaluation import EvaluationSettings
 from components.base.settings.gate import GateRule, GateSettings, with_default_rules
 from components.base.settings.model import ModelSettings
+from components.base.settings.notify import NotifySettings
 from components.base.settings.release import CanarySettings, PromoteSettings, QuantizationSettings, ServeSettings
 from components.base.settings.section import Name, Section
 from components.base.settings.storage import S3Settings
@@ -36,6 +38,8 @@ class Settings(Section):
     promote: PromoteSettings = PromoteSettings()
     deploy: DeploySettings = DeploySettings()
     serve: ServeSettings = ServeSettings()
+    cluster: ClusterSettings = ClusterSettings()
+    notify: NotifySettings = NotifySettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,142 @@
+"""The Kubeflow that a run is submitted to, and what its pods get."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from components.base.settings.deploy import KubernetesName
+from components.base.settings.resources import STEP_NAMES, ResourceSettings
+from components.base.settings.section import Section, Text
+
+SECRET_LIKE = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|ACCESS_KEY|API_KEY|PRIVATE_KEY)", re.IGNORECASE)
+PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
+
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+
+
+class AuthSettings(Section):
+    """How the API is told who asks; never the secret itself.
+
+    `token`: the environment's TEXTGATE_KFP_TOKEN as a bearer token, where it is set. `service-account`: the projected
+    token at `token_path`, read again before it runs out. `cookie`: TEXTGATE_KFP_COOKIE, as Dex and oauth2-proxy give it
+    to a browser. `header`: TEXTGATE_KFP_HEADER as the value of the header `header`. `ca_bundle` is a PEM file with the
+    certificates to trust, relative to the config file.
+    """
+
+    kind: Literal["token", "service-account", "cookie", "header"] = "token"
+    token_path: str = "/var/run/secrets/kubeflow/pipelines/token"  # noqa: S105
+    header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]*$")] = ""
+    ca_bundle: str = ""
+
+    @model_validator(mode="after")
+    def header_has_a_name(self) -> Self:
+        if (self.kind == "header") != bool(self.header):
+            raise ValueError(f"header goes with kind header, and is the name of one; got kind {self.kind}")
+        return self
+
+
+class Mounted(Section):
+    """A Secret or ConfigMap that pods get, of the namespace that they run in: keys as environment variables (`env`:
+    variable to key), or all keys as files below `path`."""
+
+    name: ObjectName
+    env: dict[EnvironmentName, Text] = {}
+    path: str = ""
+    optional: bool = False
+
+    @model_validator(mode="after")
+    def is_used(self) -> Self:
+        if not self.env and not self.path:
+            raise ValueError(f"{self.name} is used neither as env nor at a path")
+        if self.path and not absolute(self.path):
+            raise ValueError(f"path {self.path} must be absolute, and not /")
+        return self
+
+
+class PvcSettings(Section):
+    """An existing claim, mounted at `path` in each of `steps` (none given: in all)."""
+
+    claim: ObjectName
+    path: str
+    sub_path: str = ""
+    steps: list[str] = []
+
+    @model_validator(mode="after")
+    def can_be_mounted(self) -> Self:
+        if not absolute(self.path):
+            raise ValueError(f"path {self.path} must be absolute, and not /")
+        if unknown := set(self.steps) - set(STEP_NAMES):
+            raise ValueError(f"there is no step {min(unknown)}; the steps are {', '.join(STEP_NAMES)}")
+        return self
+
+    def holds(self, place: str, step: str) -> bool:
+        """Whether the folder lies on the claim, as the step sees it."""
+        return (not self.steps or step in self.steps) and PurePosixPath(place).is_relative_to(self.path)
+
+
+class ClusterSettings(Section):
+    """`host` is the Kubeflow Pipelines API, `namespace` yours where it serves several users, and `service_account` that
+    of the pods (empty: the API server's default).
+
+    Steps with GPUs run in `gpu_image`, all others in `image` (empty: TEXTGATE_IMAGE); both are named by digest. `env`
+    holds plain values for every pod, such as MLFLOW_TRACKING_URI; credentials come from `secrets`. Artifacts go below
+    `pipeline_root` (empty: the API server's default). A whole run has `timeout_s` (0: no limit).
+    """
+
+    host: str = ""
+    namespace: KubernetesName = ""
+    service_account: KubernetesName = ""
+    auth: AuthSettings = AuthSettings()
+    image: str = ""
+    gpu_image: str = ""
+    image_pull_secrets: list[ObjectName] = []
+    image_pull_policy: Literal["", "Always", "IfNotPresent", "Never"] = ""
+    env: dict[EnvironmentName, str] = {}
+    secrets: list[Mounted] = []
+    config_maps: list[Mounted] = []
+    pvcs: list[PvcSettings] = []
+    pipeline_root: str = ""
+    timeout_s: Annotated[int, Field(ge=0)] = 0
+    resources: ResourceSettings = ResourceSettings()
+
+    @field_validator("env")
+    @classmethod
+    def env_holds_no_secret(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, content in value.items():
+            if SECRET_LIKE.search(name) or re.search(r"://[^/@\s]+:[^/@\s]+@", content):
+                raise ValueError(
+                    f"env.{name} would stand in the compiled pipeline for all to read; use cluster.secrets"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def host_is_of_the_web(self) -> Self:
+        """Checked here, so that a credential in it is not shown as the faulty value."""
+        parts = urlsplit(self.host)
+        if parts.username or parts.password:
+            raise ValueError("host must hold no credentials; see cluster.auth")
+        if self.host and (parts.scheme not in ("http", "https") or not parts.netloc):
+            raise ValueError(f"host must begin with http:// or https://, got {self.host}")
+        return self
+
+    @model_validator(mode="after")
+    def images_are_pinned(self) -> Self:
+        for key in ("image", "gpu_image"):
+            value = getattr(self, key)
+            if value and not PINNED.fullmatch(value):
+                raise ValueError(f"{key} {value} is not pinned; name it as registry/name@sha256:<64 hex digits>")
+        if self.pipeline_root and not re.match(r"(s3|gs|minio)://[^/]+", self.pipeline_root):
+            raise ValueError(f"pipeline_root {self.pipeline_root} is no object store; use s3://bucket/prefix")
+        if not self.gpu_image and any(self.resources.of(step).gpus for step in STEP_NAMES):
+            raise ValueError("a step with gpus needs cluster.gpu_image, the image with the libraries of CUDA")
+        return self
+
+
+def absolute(path: str) -> bool:
+    return path.startswith("/") and path != "/" and ".." not in PurePosixPath(path).parts

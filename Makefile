@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint lock clean
+.PHONY: help setup demo test bench lint golden lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,10 +35,14 @@ test: setup  ## run the tests; PYTEST="-k gate" narrows them
 bench: setup  ## timings, each beside its baseline: NAME=data; ROW=x for one part; DATA=folder of public data sets
 	@$(BIN)/python -m benchmarks $(NAME) $(ROW)
 
-lint: setup  ## ruff and mypy
+lint: setup  ## ruff, mypy, and the rules for compiled pipelines
 	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --no-cache --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m pipelines.lint
+
+golden: setup  ## compile tests/pipelines/golden/ again, when the pipelines changed on purpose
+	@$(BIN)/python -m tests.pipelines.golden_files
 
 lock: setup  ## resolve the locks again, keeping what still fits
 	@sh infra/locks.sh $(BIN)

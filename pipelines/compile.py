@@ -7,38 +7,70 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kfp import compiler
+from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
-from components.base.files import write_text
+from components.base.files import sha256_file, write_text
 from components.base.settings import Override, Settings, read_behaviour, read_bench, read_suite, step_sections
 from pipelines.data.version import read_version
 from pipelines.finetune import build
 from pipelines.lineage.gather import gather
 from pipelines.lint import check
+from pipelines.pods import limits, pods
 
 if TYPE_CHECKING:
     from pipelines.reproduce.like import Like
 
+# Of a compiled file's sha256.
+VERSION_DIGITS = 16
 
-def compile_pipeline(settings: Settings, path: Path, to: str = "") -> None:
-    """Writes the pipeline as one YAML; settings are arguments of a run, the modes of promote and deploy part of it.
 
-    `to` is the last step of a reproduction that does not go the whole way.
+def compile_pipeline(
+    settings: Settings, path: Path, to: str = "", local: bool = False, manifests: bool = False
+) -> None:
+    """Writes the pipeline as one YAML: with what each step's pod gets, or for a run of this machine (`local`), where
+    there are no pods. Settings of steps are arguments of a run, the modes of promote and deploy part of the pipeline.
+
+    `to` is the last step of a reproduction that does not go the whole way. `manifests` writes it as the Kubernetes
+    objects Pipeline and PipelineVersion. Raises TextgateError, with nothing written, where no pod could have what the
+    settings say.
     """
     modes = settings.promote.mode == "auto", settings.deploy.mode == "auto"
-    kept = settings.training.checkpoint
-    write_pipeline(build(*modes, settings.tokenization.shards, kept.retries if kept.place else 0, to), path)
+    pipeline = build(*modes, settings.tokenization.shards, to, pods(settings, local), limits(settings, local))
+    write_pipeline(pipeline, path, settings.cluster.namespace, local, manifests)
 
 
-def write_pipeline(pipeline: Any, path: Path) -> None:
+def write_pipeline(pipeline: Any, path: Path, namespace: str, local: bool = False, manifests: bool = False) -> None:
     """Compiles and checks it. Raises TextgateError that lists every fault, with nothing written."""
     beside = path.with_name(f".{path.stem}.beside.yaml")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         compiler.Compiler().compile(pipeline, str(beside))
-        check(beside)
+        if manifests:
+            _write_manifests(pipeline, beside, namespace)
+        check(beside, local)
         write_text(path, beside.read_text(encoding="utf-8"))
     finally:
         beside.unlink(missing_ok=True)
+
+
+def version_of(file: Path) -> str:
+    """The name of the pipeline version that a compiled file is: equal for equal content."""
+    return sha256_file(file)[:VERSION_DIGITS]
+
+
+def _write_manifests(pipeline: Any, file: Path, namespace: str) -> None:
+    """In place of the compiled file, whose version they name."""
+    name, version = pipeline.pipeline_spec.pipeline_info.name, version_of(file)
+    options = KubernetesManifestOptions(
+        pipeline_name=name,
+        pipeline_version_name=f"{name}-{version}",
+        pipeline_version_display_name=version,
+        namespace=namespace or None,
+        include_pipeline_manifest=True,
+    )
+    compiler.Compiler().compile(
+        pipeline, str(file), kubernetes_manifest_options=options, kubernetes_manifest_format=True
+    )
 
 
 def pipeline_arguments(

@@ -1,5 +1,6 @@
 """The pipeline, as drawn in the design: data version in, deployed champion out, a record at every way out."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kfp import dsl
@@ -22,11 +23,18 @@ from components.validate.component import validate
 NAME = "textgate-finetune"
 
 
-def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int = 0, to: str = "") -> Any:
+def build(
+    auto_promote: bool,
+    auto_deploy: bool,
+    shards: int,
+    to: str,
+    pods: Callable[[], None],
+    limits: Mapping[str, Any],
+) -> Any:
     """The kfp pipeline; without `auto_promote` it ends at the challenger, without `auto_deploy` at the champion.
 
-    `shards` above 1 spread tokenization over as many tasks, and one that puts their parts together. `retries` are those
-    of fine-tuning, which goes on where it was stopped. With `to`, a reproduction ends after that step.
+    `shards` above 1 spread tokenization over as many tasks, and one that puts their parts together. With `to`, a
+    reproduction ends after that step. `pods` gives the tasks that are there what a cluster needs, `limits` the run.
     """
 
     @dsl.pipeline(name="steps")
@@ -80,8 +88,6 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
             if to == "tokenize":
                 return end(reports)
             trained = finetune(encoded=encoded, base_model=encoder, settings=finetune_settings)
-            if retries:
-                trained.set_retry(retries, backoff_duration="10s")
             checkpoint = reports["checkpoint"] = trained.outputs["checkpoint"]
             if to == "finetune":
                 return end(reports)
@@ -161,8 +167,9 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
             go_on()
         with dsl.Else("invalid"):
             acting(record(run=run, job_id=job_id, outcome="refused-by-validation", validation=validation))
+        pods()
 
-    @dsl.pipeline(name=NAME, description="Labelled text in; a gated, quantized, served classifier out")
+    @dsl.pipeline(name=NAME, description="Labelled text in; a gated, quantized, served classifier out", **limits)
     def finetune_pipeline(
         run: str,
         data_md5: str,
@@ -200,6 +207,7 @@ def build(auto_promote: bool, auto_deploy: bool, shards: int = 1, retries: int =
                 canary_settings=canary_settings,
                 deploy_settings=deploy_settings,
             )
+        pods()
 
     return finetune_pipeline
 

@@ -1,4 +1,4 @@
-"""What all tests share: telemetry off, and fixtures that start real servers."""
+"""What all tests share: telemetry off, an image to compile with, and fixtures that start real servers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ for name, value in {
     "GX_ANALYTICS_ENABLED": "false",
     "HF_HUB_OFFLINE": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "TEXTGATE_IMAGE": f"textgate/pipeline-cpu@sha256:{'0123456789abcdef' * 4}",
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }.items():
     os.environ.setdefault(name, value)

@@ -20,15 +20,19 @@ from pipelines.cli.options import config_option, set_option
     show_default=True,
     help="promotion: the small one that makes a registered version the champion.",
 )
+@click.option("--manifests", is_flag=True, help="Write the Kubernetes objects Pipeline and PipelineVersion instead.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("pipeline.yaml"), show_default=True)
-def command(config: Path, overrides: tuple[str, ...], pipeline: str, output: Path) -> None:
-    """Write the compiled pipeline as one YAML."""
+def command(config: Path, overrides: tuple[str, ...], pipeline: str, manifests: bool, output: Path) -> None:
+    """Write the compiled pipeline as one YAML, with the pods that section cluster of the config describes.
+
+    The images are cluster.image and cluster.gpu_image, or else TEXTGATE_IMAGE, each by digest.
+    """
     from pipelines.compile import compile_pipeline
     from pipelines.promotion.compiling import compile_promotion
 
     settings = load(config, list(overrides))
     if pipeline == "promotion":
-        compile_promotion(settings, output)
+        compile_promotion(settings, output, manifests=manifests)
     else:
-        compile_pipeline(settings, output)
+        compile_pipeline(settings, output, manifests=manifests)
     click.echo(f"wrote {output}")

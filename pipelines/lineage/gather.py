@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.base.files import canonical_json, sha256_file, sha256_text
-from components.base.image import IMAGE
+from components.base.image import image_of
 from components.base.lineage_files import ARGUMENTS, DATA_FILE, DIFF, PIPELINE, SETTINGS, pack
 from components.base.running import ROOT, code_digest
 from components.base.settings import Settings
@@ -44,7 +44,7 @@ def gather(
         **{"parent_run": "", "cluster": "", **about},
     }
     # A run of this machine uses no image.
-    lineage["image"] = IMAGE if lineage["cluster"] else ""
+    lineage["image"] = image_of(settings.cluster.image) if lineage["cluster"] else ""
     files = {
         SETTINGS: text.encode(),
         ARGUMENTS: canonical_json(dict(arguments)).encode(),

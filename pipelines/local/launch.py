@@ -67,7 +67,7 @@ def run_locally(
         if reuse:
             take_over(reuse, run, first)
         pipeline, about = run.folder / "pipeline.yaml", {"parent_run": run.reused}
-        compile_pipeline(settings, pipeline, to=like.to if like else "")
+        compile_pipeline(settings, pipeline, to=like.to if like else "", local=True)
         arguments = pipeline_arguments(settings, run.id, pipeline, override, about, like)
         write_json(run.folder / "arguments.json", arguments)
         _execute(run, watch)

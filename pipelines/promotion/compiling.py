@@ -6,12 +6,14 @@ from pathlib import Path
 
 from components.base.settings import PromotionRequest, Settings, deploy_step, run_step
 from pipelines.compile import escaped, write_pipeline
+from pipelines.pods import limits, pods
 from pipelines.promotion.pipeline import build
 
 
-def compile_promotion(settings: Settings, path: Path) -> None:
-    """Writes the pipeline as one YAML; whether it deploys is part of it, all else are arguments of a run."""
-    write_pipeline(build(settings.deploy.mode == "auto"), path)
+def compile_promotion(settings: Settings, path: Path, manifests: bool = False) -> None:
+    """As compile_pipeline, for a cluster; whether it deploys is part of the pipeline, all else are arguments."""
+    pipeline = build(settings.deploy.mode == "auto", pods(settings, local=False), limits(settings, local=False))
+    write_pipeline(pipeline, path, namespace=settings.cluster.namespace, manifests=manifests)
 
 
 def promotion_arguments(settings: Settings, version: str, request: PromotionRequest) -> dict[str, str]:

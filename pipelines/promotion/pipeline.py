@@ -1,6 +1,7 @@
 """The pipeline that makes one registered version the champion: its server is questioned, then it is promoted and
 deployed."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kfp import dsl
@@ -13,10 +14,10 @@ from pipelines.finetune import acting
 NAME = "textgate-promotion"
 
 
-def build(auto_deploy: bool) -> Any:
-    """The kfp pipeline; without `auto_deploy` it ends at the champion."""
+def build(auto_deploy: bool, pods: Callable[[], None], limits: Mapping[str, Any]) -> Any:
+    """The kfp pipeline; without `auto_deploy` it ends at the champion. `pods` and `limits` are as in finetune."""
 
-    @dsl.pipeline(name=NAME, description="One registered version becomes the champion, and answers")
+    @dsl.pipeline(name=NAME, description="One registered version becomes the champion, and answers", **limits)
     def promotion_pipeline(version: str, run: str, request: str, canary_settings: str, deploy_settings: str):
         tried = acting(canary(version=version, run=run, settings=canary_settings))
         promoted = acting(
@@ -30,5 +31,6 @@ def build(auto_deploy: bool) -> Any:
         )
         if auto_deploy:
             acting(deploy(version=version, digest="", run=run, settings=deploy_settings)).after(promoted)
+        pods()
 
     return promotion_pipeline

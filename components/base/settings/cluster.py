@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -13,7 +14,13 @@ from components.base.settings.deploy import KubernetesName
 from components.base.settings.resources import STEP_NAMES, ResourceSettings
 from components.base.settings.section import Section, Text
 
-SECRET_LIKE = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|ACCESS_KEY|API_KEY|PRIVATE_KEY)", re.IGNORECASE)
+# Of a variable's name: a word of its own or at the end of one, so that TOKENIZERS_PARALLELISM is none.
+SECRET_LIKE = re.compile(
+    r"(PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|ACCESS_?KEY|API_?KEY|PRIVATE_?KEY)S?(?![A-Z])", re.IGNORECASE
+)
+# Of a value: an address with a name and a password.
+CREDENTIALS = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+SHARED_MEMORY = ("shared-memory", "/dev/shm")  # noqa: S108
 PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
 
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -77,7 +84,10 @@ class PvcSettings(Section):
 
     def holds(self, place: str, step: str) -> bool:
         """Whether the folder lies on the claim, as the step sees it."""
-        return (not self.steps or step in self.steps) and PurePosixPath(place).is_relative_to(self.path)
+        return self.is_for(step) and PurePosixPath(place).is_relative_to(self.path)
+
+    def is_for(self, step: str) -> bool:
+        return not self.steps or step in self.steps
 
 
 class ClusterSettings(Section):
@@ -86,7 +96,9 @@ class ClusterSettings(Section):
 
     Steps with GPUs run in `gpu_image`, all others in `image` (empty: TEXTGATE_IMAGE); both are named by digest. `env`
     holds plain values for every pod, such as MLFLOW_TRACKING_URI; credentials come from `secrets`. Artifacts go below
-    `pipeline_root` (empty: the API server's default). A whole run has `timeout_s` (0: no limit).
+    `pipeline_root` (empty: the API server's default). A whole run has `timeout_s` (0: no limit); where that ends it, no
+    exit handler runs, and its run in MLflow stays open. Pods run as the user `run_as_user`, which must be able to write
+    to claims (none: whom the cluster chooses, as OpenShift does).
     """
 
     host: str = ""
@@ -102,14 +114,15 @@ class ClusterSettings(Section):
     config_maps: list[Mounted] = []
     pvcs: list[PvcSettings] = []
     pipeline_root: str = ""
-    timeout_s: Annotated[int, Field(ge=0)] = 0
+    timeout_s: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    run_as_user: Annotated[int, Field(ge=1)] | None = 10001
     resources: ResourceSettings = ResourceSettings()
 
     @field_validator("env")
     @classmethod
     def env_holds_no_secret(cls, value: dict[str, str]) -> dict[str, str]:
         for name, content in value.items():
-            if SECRET_LIKE.search(name) or re.search(r"://[^/@\s]+:[^/@\s]+@", content):
+            if SECRET_LIKE.search(name) or CREDENTIALS.search(content):
                 raise ValueError(
                     f"env.{name} would stand in the compiled pipeline for all to read; use cluster.secrets"
                 )
@@ -135,6 +148,21 @@ class ClusterSettings(Section):
             raise ValueError(f"pipeline_root {self.pipeline_root} is no object store; use s3://bucket/prefix")
         if not self.gpu_image and any(self.resources.of(step).gpus for step in STEP_NAMES):
             raise ValueError("a step with gpus needs cluster.gpu_image, the image with the libraries of CUDA")
+        return self
+
+    @model_validator(mode="after")
+    def mounts_do_not_meet(self) -> Self:
+        """Kubernetes takes a path once, and kfp names a volume by what is mounted."""
+        for step in STEP_NAMES:
+            mounted = [(one.name, one.path) for one in (*self.secrets, *self.config_maps) if one.path]
+            mounted += [(one.claim, one.path) for one in self.pvcs if one.is_for(step)]
+            mounted += [SHARED_MEMORY] if self.resources.of(step).shared_memory else []
+            for what in zip(*mounted, strict=True):
+                if twice := [one for one, count in Counter(what).items() if count > 1]:
+                    raise ValueError(f"{twice[0]} is mounted twice in {step}")
+        variables = [*self.env, *(name for one in (*self.secrets, *self.config_maps) for name in one.env)]
+        if twice := [name for name, count in Counter(variables).items() if count > 1]:
+            raise ValueError(f"the variable {twice[0]} is given twice")
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -27,6 +28,11 @@ STEP_NAMES = (
     "deploy",
     "close",
 )
+
+
+# Steps that act, or ask the world how it is: none is tried again, or interrupted, unless a config says so of that step.
+ACTING = ("resolve", "gate", "register", "canary", "record", "promote", "deploy", "close")
+LONGEST_WAIT_S = 86_400
 
 
 class Toleration(Section):
@@ -69,7 +75,7 @@ class StepResources(Section):
     """`requests` a pod is sure to have, and its limits; `gpus` of the kind `gpu` (an extended resource). A `spot` step
     also gets what resources.spot says, and may be evicted: it needs `retries`. `shared_memory` is the size of /dev/shm.
     A try ends after `timeout_s` (0: none of its own); the next waits `backoff_s`, then `backoff_factor` times as long
-    each time, `max_backoff_s` at most."""
+    each time. Fine-tuning has the retries of training.checkpoint, as it must go on where it was stopped."""
 
     cpu: Quantity = "250m"
     cpu_limit: Quantity = "2"
@@ -85,12 +91,7 @@ class StepResources(Section):
     timeout_s: Annotated[int, Field(ge=0)] = 0
     retries: Annotated[int, Field(ge=0, le=20)] = 0
     backoff_s: Positive = 10
-    backoff_factor: Annotated[float, Field(ge=1, le=10)] = 2.0
-    max_backoff_s: Positive = 300
-
-    @property
-    def tries_again(self) -> bool:
-        return self.retries > 0
+    backoff_factor: Annotated[int, Field(ge=1, le=10)] = 2
 
     @field_validator("gpu")
     @classmethod
@@ -109,10 +110,12 @@ class StepResources(Section):
             return (
                 f"shared_memory {self.shared_memory} is above memory_limit {self.memory_limit}, which it counts towards"
             )
-        if self.spot and not self.retries:
-            return "a spot step is evicted sooner or later; it needs retries"
-        if self.max_backoff_s < self.backoff_s:
-            return f"max_backoff_s {self.max_backoff_s} is below backoff_s {self.backoff_s}"
+        wait = self.backoff_s * self.backoff_factor ** max(0, self.retries - 1)
+        if wait > LONGEST_WAIT_S:
+            return (
+                f"before the last of {self.retries} retries it would wait {wait} s, more than a day; lower them,"
+                " backoff_s or backoff_factor"
+            )
         return ""
 
 
@@ -136,7 +139,8 @@ BUILT_IN: dict[str, dict[str, object]] = {
 
 class ResourceSettings(Section):
     """`default` is for every step, `steps` for the one of that name. A key that neither gives has the value that the
-    step comes with (for finetune: 12Gi of memory_limit), or else StepResources' own."""
+    step comes with (for finetune: 12Gi of memory_limit), or else StepResources' own. Steps that act take no `retries`
+    and no `spot` from `default`: what they did may stand although they failed."""
 
     default: StepResources = StepResources()
     steps: dict[str, StepResources] = {}
@@ -144,9 +148,8 @@ class ResourceSettings(Section):
 
     def of(self, step: str) -> StepResources:
         """The step's own keys, then those of `default`, then what it comes with."""
-        values = dict(BUILT_IN.get(step, {}))
-        for given in (self.default, self.steps.get(step, StepResources())):
-            values |= {key: getattr(given, key) for key in given.model_fields_set}
+        own = ("retries", "spot") if step in ACTING else ("retries",) if step == "finetune" else ()
+        values = BUILT_IN.get(step, {}) | _given(self.default, own) | _given(self.steps.get(step))
         return StepResources.model_validate(values)
 
     @model_validator(mode="after")
@@ -157,7 +160,17 @@ class ResourceSettings(Section):
         for name in STEP_NAMES:
             if fault := self.of(name).fault():
                 raise ValueError(f"{name}: {fault}")
+            if name != "finetune" and self.of(name).spot and not self.of(name).retries:
+                raise ValueError(f"{name}: a spot step is evicted sooner or later; it needs retries")
+        if "retries" in self.steps.get("finetune", StepResources()).model_fields_set:
+            raise ValueError("steps.finetune.retries: fine-tuning has those of training.checkpoint.retries")
         spot = any(self.of(name).spot for name in STEP_NAMES)
         if spot and not (self.spot.node_selector or self.spot.tolerations):
             raise ValueError("a step with spot needs resources.spot.node_selector or resources.spot.tolerations")
         return self
+
+
+def _given(resources: StepResources | None, without: Collection[str] = ()) -> dict[str, object]:
+    """The keys that a config names."""
+    keys = resources.model_fields_set - set(without) if resources else ()
+    return {key: getattr(resources, key) for key in sorted(keys)}

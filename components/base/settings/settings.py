@@ -16,6 +16,7 @@ from components.base.settings.gate import GateRule, GateSettings, with_default_r
 from components.base.settings.model import ModelSettings
 from components.base.settings.notify import NotifySettings
 from components.base.settings.release import CanarySettings, PromoteSettings, QuantizationSettings, ServeSettings
+from components.base.settings.resources import StepResources
 from components.base.settings.section import Name, Section
 from components.base.settings.storage import S3Settings
 from components.base.settings.training import BaseModelSettings, TokenizationSettings, TrainingSettings
@@ -121,6 +122,23 @@ class Settings(Section):
         if self.base_model.warm_start == "champion" and not self.promote.keep_checkpoint:
             raise ValueError(
                 "base_model.warm_start champion needs promote.keep_checkpoint true: it begins from what is kept"
+            )
+        return self
+
+    def pod_of(self, step: str) -> StepResources:
+        """What the step's pod gets; fine-tuning is tried again only where it goes on where it was stopped."""
+        pod, kept = self.cluster.resources.of(step), self.training.checkpoint
+        return pod.model_copy(update={"retries": kept.retries if kept.place else 0}) if step == "finetune" else pod
+
+    @model_validator(mode="after")
+    def training_bears_being_stopped(self) -> Self:
+        pod = self.pod_of("finetune")
+        if fault := pod.fault():
+            raise ValueError(f"training.checkpoint: {fault}")
+        if pod.spot and not pod.retries:
+            raise ValueError(
+                "cluster.resources: finetune: a spot step is evicted sooner or later; it needs"
+                " training.checkpoint.place and training.checkpoint.retries, to go on where it was"
             )
         return self
 

@@ -53,7 +53,8 @@ class CheckpointSettings(Section):
     """Where training is taken up after it was stopped: a folder or s3://bucket/prefix of this model alone, "" for none.
 
     Saved every `minutes` of training, every `steps` updates (0 for neither), and when told to stop (SIGTERM). With a
-    place, the pipeline tries the step up to `retries` times more.
+    place, the pipeline tries the step up to `retries` times more, on a cluster with the waits that
+    cluster.resources.steps.finetune gives.
     """
 
     place: str = ""

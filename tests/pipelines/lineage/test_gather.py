@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.base.files import sha256_file
+from components.base.image import IMAGE
 from components.base.lineage_files import unpack
 from components.base.settings import Settings, load
 from pipelines.lineage import gather as module
@@ -47,12 +48,11 @@ def test_strings_name_what_the_files_hold(settings: Settings, pipeline: Path, mo
     assert (files["pipeline.yaml"], files["code.diff"]) == (pipeline.read_bytes(), b"a patch\xff")
 
 
-def test_an_image_is_named_where_it_is_used(
-    settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "IMAGE", "registry/textgate@sha256:0")
-    lineage = json.loads(gather(settings, "a-run", pipeline, DATA_FILE, {}, {"cluster": "https://kfp"})["lineage"])
-    assert (lineage["image"], lineage["cluster"]) == ("registry/textgate@sha256:0", "https://kfp")
+def test_an_image_is_named_where_it_is_used(settings: Settings, pipeline: Path) -> None:
+    cluster = settings.cluster.model_copy(update={"image": "registry/textgate@sha256:0"})
+    for named, image in ((settings, IMAGE), (settings.model_copy(update={"cluster": cluster}), cluster.image)):
+        lineage = json.loads(gather(named, "a-run", pipeline, DATA_FILE, {}, {"cluster": "https://kfp"})["lineage"])
+        assert (lineage["image"], lineage["cluster"]) == (image, "https://kfp")
 
 
 def test_a_patch_too_long_to_travel_is_left_out_and_said(

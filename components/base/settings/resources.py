@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializationInfo, field_serializer, field_validator, model_validator
 
 from components.base.settings.deploy import Quantity, amount
 from components.base.settings.section import Positive, Section, Text
@@ -145,6 +145,13 @@ class ResourceSettings(Section):
     default: StepResources = StepResources()
     steps: dict[str, StepResources] = {}
     spot: SpotSettings = SpotSettings()
+
+    @field_serializer("default", "steps")
+    def what_is_given(self, value: Any, info: SerializationInfo) -> Any:
+        """A key that was left out stays so in a recorded config, where the step's own value would count no more."""
+        named = value.items() if isinstance(value, dict) else [("", value)]
+        dumped = {key: one.model_dump(mode=info.mode, exclude_unset=True) for key, one in named}
+        return dumped if isinstance(value, dict) else dumped[""]
 
     def of(self, step: str) -> StepResources:
         """The step's own keys, then those of `default`, then what it comes with."""

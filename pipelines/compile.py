@@ -18,6 +18,9 @@ from pipelines.lint import check
 if TYPE_CHECKING:
     from pipelines.reproduce.like import Like
 
+# Of a compiled file's sha256, which names the version of the pipeline that holds it.
+VERSION_DIGITS = 16
+
 
 def compile_pipeline(settings: Settings, path: Path, to: str = "") -> None:
     """Writes the pipeline as one YAML; settings are arguments of a run, the modes of promote and deploy part of it.

@@ -20,7 +20,7 @@ from pipelines.pods import limits, pods
 if TYPE_CHECKING:
     from pipelines.reproduce.like import Like
 
-# Of a compiled file's sha256.
+# Of a compiled file's sha256, which names the version of the pipeline that holds it.
 VERSION_DIGITS = 16
 
 

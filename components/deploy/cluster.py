@@ -26,27 +26,32 @@ LONGEST_PAUSE_S = 30.0
 TROUBLE = (k8s.ApiException, HTTPError, UnicodeDecodeError)
 
 
+def connect() -> Any:
+    """A client of the current context of KUBECONFIG, in a pod of its service account, else of ~/.kube/config; no
+    request is sent twice. Raises TextgateError where no cluster is configured."""
+    settings = k8s.Configuration()
+    try:
+        named = os.environ.get("KUBECONFIG")
+        if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
+            k8s_config.load_incluster_config(client_configuration=settings)
+        else:
+            k8s_config.load_kube_config(named, client_configuration=settings)
+    except (k8s_config.ConfigException, OSError) as error:
+        raise TextgateError(f"no cluster is configured ({error}); set KUBECONFIG") from None
+    settings.retries = False
+    return k8s.ApiClient(settings)
+
+
 class Cluster:
-    """Reached as the current context of KUBECONFIG, in a pod as its service account, else by ~/.kube/config.
+    """Reached as connect() says.
 
     Each method asks again where the API server is busy or away, and raises TextgateError where it stays so or refuses.
     """
 
     def __init__(self, namespace: str) -> None:
         """Raises TextgateError where no cluster is configured."""
-        self.namespace = namespace
-        settings = k8s.Configuration()
-        try:
-            named = os.environ.get("KUBECONFIG")
-            if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
-                k8s_config.load_incluster_config(client_configuration=settings)
-            else:
-                k8s_config.load_kube_config(named, client_configuration=settings)
-        except (k8s_config.ConfigException, OSError) as error:
-            raise TextgateError(f"no cluster is configured ({error}); set KUBECONFIG") from None
-        settings.retries = False
-        self.host = settings.host
-        self._api = k8s.ApiClient(settings)
+        self.namespace, self._api = namespace, connect()
+        self.host = self._api.configuration.host
 
     def apply(self, manifest: Manifest) -> Manifest:
         """Makes the object what the manifest says, others' changes to the same fields undone; gives it as it is."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from components.base.errors import TextgateError
+from pipelines.cli.kubeflow import host_option, namespace_option
 from pipelines.cli.options import config_option, load_for, set_option, why_option
 
 
@@ -24,8 +25,8 @@ from pipelines.cli.options import config_option, load_for, set_option, why_optio
 )
 @why_option("promoted by hand")
 @click.option("--on", type=click.Choice(["here", "cluster"]), default="here", show_default=True, help="Where it runs.")
-@click.option("--host", default="", metavar="URL", help="With --on cluster: the Kubeflow Pipelines API.")
-@click.option("--namespace", default="", help="With --on cluster: yours, where Kubeflow serves several users.")
+@host_option
+@namespace_option
 @click.option("--watch", is_flag=True, help="With --on cluster: follow the run; exit with 0 only if it succeeds.")
 @config_option
 @set_option
@@ -51,8 +52,8 @@ def command(
     """
     from pipelines.promotion.requests import check_version, make_request
 
-    if (on == "cluster") != bool(host):
-        raise TextgateError("--on cluster and --host URL go together")
+    if on == "here" and (host or namespace or watch):
+        raise TextgateError("--host, --namespace and --watch go with --on cluster")
     settings = load_for(model, config, overrides)
     check_version(version)
     request = make_request(reason, expect, allow_signature_change)
@@ -65,5 +66,5 @@ def command(
     from pipelines.cluster import Cluster, check_settings, submit_promotion
 
     check_settings(settings, trains=False)
-    cluster = Cluster(host, namespace)
+    cluster = Cluster.of(settings, host, namespace)
     show(cluster, submit_promotion(settings, cluster, version, request), watch)

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from components.base.settings import load
+from pipelines.cli.kubeflow import experiment_option, kubeflow_options
 from pipelines.cli.options import (
     check_like,
-    config_option,
     like_option,
     name_option,
     override_of,
     override_option,
     reason_option,
-    set_option,
     to_option,
     typed,
 )
@@ -27,11 +26,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@config_option
-@set_option
-@click.option("--host", required=True, metavar="URL", help="The Kubeflow Pipelines API.")
-@click.option("--namespace", default="", help="Yours, where Kubeflow serves several users.")
-@click.option("--experiment", default="", help="Made where it is missing.  [default: the config's name]")
+@kubeflow_options
+@experiment_option
 @click.option("--unchecked", is_flag=True, help="Do not ask the remotes for the data (only the cluster reaches them).")
 @override_option
 @reason_option
@@ -56,8 +52,8 @@ def command(
 ) -> None:
     """Compile the pipeline, upload it and run it on a Kubeflow cluster.
 
-    A token for the API is taken from TEXTGATE_KFP_TOKEN. The image is the one in TEXTGATE_IMAGE; its pods find MLflow
-    and the object store by their own environment (MLFLOW_TRACKING_URI, AWS_ENDPOINT_URL_S3, credentials).
+    The config's section cluster says where, how access is proven (by default with the token in TEXTGATE_KFP_TOKEN),
+    in which image, and what the pods get.
     """
     from pipelines.cluster import Cluster, check_settings, submit
     from pipelines.data.remote import check_remotes
@@ -68,7 +64,7 @@ def command(
     check_settings(settings, acts=not wanted)
     if not unchecked and not wanted:
         check_remotes(settings, typed(config, overrides))
-    cluster = Cluster(host, namespace)
+    cluster = Cluster.of(settings, host, namespace)
     run = submit(settings, cluster, experiment, override, wanted)
     show(cluster, run, watch)
 

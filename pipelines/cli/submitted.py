@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
+from pipelines.cli.kubeflow import follow
+
 if TYPE_CHECKING:
     from pipelines.cluster import Cluster, Submitted
-
-COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": "yellow"}
 
 
 def show(cluster: Cluster, run: Submitted, watch: bool) -> None:
@@ -24,16 +23,5 @@ def show(cluster: Cluster, run: Submitted, watch: bool) -> None:
     console.print(f"[bold]image[/] {escape(IMAGE)}")
     console.print(f"[bold]run[/] {run.run_id}")
     console.print(f"[bold]page[/] {escape(run.link)}")
-    if not watch:
-        return
-
-    def show_step(name: str, state: str) -> None:
-        colour = COLOURS.get(state, "default")
-        console.print(f"  {datetime.now():%H:%M:%S} {name:<10} [{colour}]{escape(state)}[/]")
-
-    try:
-        cluster.watch(run.run_id, run.steps, show_step)
-    except KeyboardInterrupt:
-        console.print(f"\nthe run goes on; its page can end it, or\n  {escape(cluster.cancelling(run.run_id))}")
-        raise
-    console.print("the run [green]succeeded[/]")
+    if watch:
+        follow(cluster, run.run_id, console)

@@ -1,0 +1,112 @@
+"""What every command takes that talks to Kubeflow, and how a run's end is followed on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from pipelines.cli.options import DEFAULT_CONFIG, config_option, set_option
+
+if TYPE_CHECKING:
+    from pipelines.cluster import Cluster
+
+COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": "yellow"}
+
+host_option = click.option(
+    "--host", default="", metavar="URL", help="The Kubeflow Pipelines API.  [default: the config's cluster.host]"
+)
+namespace_option = click.option(
+    "--namespace", default="", help="Yours, where Kubeflow serves several users.  [default: cluster.namespace]"
+)
+experiment_option = click.option(
+    "--experiment", default="", help="Made where it is missing.  [default: the config's name]"
+)
+
+
+def kubeflow_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--config and --set, which say how Kubeflow is reached, and what takes their place."""
+    for option in (set_option, config_option, namespace_option, host_option):
+        command = option(command)
+    return command
+
+
+def reach(config: Path, overrides: Sequence[str], host: str, namespace: str) -> Cluster:
+    """Of a command that needs nothing else of the config: with --host, it does without the default one."""
+    from components.base.settings import ClusterSettings, load
+    from pipelines.cluster import Cluster
+
+    if host and config == DEFAULT_CONFIG and not config.exists() and not overrides:
+        return Cluster(ClusterSettings(), host, namespace)
+    return Cluster.of(load(config, list(overrides)), host, namespace)
+
+
+class RunScreen:
+    """A line for each change of a step; on a terminal, also a moving one with what is at work and for how long."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.status: Status | None = None
+
+    def changed(self, step: str, state: str, took: float) -> None:
+        state = state.lower()
+        time = f" {lasting(took)}" if state in COLOURS and took else ""
+        self.console.print(
+            f"  {datetime.now():%H:%M:%S} {step:<10} [{COLOURS.get(state, 'default')}]{escape(state)}[/]{time}"
+        )
+
+    def says(self, text: str) -> None:
+        self.console.print(f"  {datetime.now():%H:%M:%S} {escape(text)}")
+
+    def now(self, run: Any) -> None:
+        from pipelines.cluster.states import ENDED, seconds, steps
+
+        if self.console.is_terminal and run.state not in ENDED:
+            all_steps = steps(run)
+            at_work = [step for step in all_steps if step.state not in ENDED]
+            ended = len(all_steps) - len(at_work)
+            doing = ", ".join(f"{step.display_name} {lasting(seconds(step.start_time, None))}" for step in at_work)
+            text = f"{doing or 'between steps'} · {ended} steps ended · {lasting(seconds(run.created_at, None))} in all"
+            if self.status is None:
+                self.status = self.console.status(text)
+                self.status.start()
+            self.status.update(text)
+        else:
+            self.stop()
+
+    def stop(self) -> None:
+        if self.status is not None:
+            self.status.stop()
+            self.status = None
+
+
+def follow(cluster: Cluster, run_id: str, console: Console) -> None:
+    """To the run's end. Raises TextgateError unless it succeeds; an interrupt leaves the run alone."""
+    from pipelines.cluster.watching import watch
+
+    screen = RunScreen(console)
+    try:
+        watch(cluster, run_id, screen)
+    except KeyboardInterrupt:
+        screen.stop()
+        console.print(f"\nthe run goes on; follow it again with\n  textgate watch {run_id}")
+        console.print(f"and end it with\n  textgate cancel {run_id}")
+        raise
+    finally:
+        screen.stop()
+    console.print("the run [green]succeeded[/]")
+
+
+def lasting(seconds: float) -> str:
+    """As 8.2 s, 12:05 or 3:12:05."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

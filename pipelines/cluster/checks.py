@@ -1,0 +1,47 @@
+"""What of a config cannot work in a pod."""
+
+from __future__ import annotations
+
+from components.base.errors import TextgateError
+from components.base.settings import Settings
+
+STORE = "s3://bucket/prefix"
+MODELS = ("package://module/path", "hf://org/name@revision", "mlflow://NAME/VERSION", STORE)
+
+
+def check_settings(settings: Settings, trains: bool = True, acts: bool = True) -> None:
+    """Raises TextgateError naming each key whose value a step in a pod could not use, and what is allowed; `trains`
+    where the run needs data and base model, `acts` where it may promote and deploy."""
+    places = [("promote.log", settings.promote.log, (STORE,))] if acts else []
+    if trains:
+        places += [("data.remotes", remote, (STORE,)) for remote in settings.data.remotes]
+        places.append(("base_model.reference", settings.base_model.reference, MODELS))
+    faults = [fault for place in places if (fault := _place_fault(*place))]
+    if trains and (fault := _checkpoint_fault(settings)):
+        faults.append(fault)
+    if acts and settings.deploy.mode == "auto" and settings.deploy.target == "local":
+        faults.append(
+            "deploy.mode auto reaches only a server of this machine; use --set deploy.mode=manual, or --set"
+            " deploy.target=kserve with deploy.kserve.namespace and deploy.kserve.image"
+        )
+    if faults:
+        raise TextgateError("this config cannot run on a cluster:\n  " + "\n  ".join(faults))
+
+
+def _place_fault(key: str, place: str, allowed: tuple[str, ...]) -> str:
+    if place.startswith(tuple(kind.partition("://")[0] + "://" for kind in allowed)):
+        return ""
+    kind = place if "://" in place else f"a folder of this machine ({place or 'promotions in the workspace'})"
+    example = f"[{allowed[0]}]" if key == "data.remotes" else allowed[0]
+    return f"{key} is {kind}; a cluster needs {' or '.join(allowed)}, as --set '{key}={example}'"
+
+
+def _checkpoint_fault(settings: Settings) -> str:
+    place = settings.training.checkpoint.place
+    mounted = any(claim.holds(place, "finetune") for claim in settings.cluster.pvcs)
+    if not place or mounted or place.startswith("s3://"):
+        return ""
+    return (
+        f"training.checkpoint.place is a folder of this machine ({place}); a cluster needs {STORE}, or a path on a"
+        " claim of cluster.pvcs that finetune mounts"
+    )

@@ -1,0 +1,181 @@
+"""One Kubeflow Pipelines API: reached with the settings' credentials, asked again where trouble may pass."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+import kfp
+import kfp_server_api as api
+from urllib3.exceptions import HTTPError
+
+from components.base.errors import TextgateError
+from components.base.settings import ClusterSettings, Settings
+from pipelines.cluster import errors
+from pipelines.cluster.auth import Auth, read_auth
+from pipelines.cluster.errors import CONFLICT, REDIRECTS, TROUBLE, may_pass, pause_after, reason
+
+# Seconds: for the first answer, then to connect and to answer.
+FIRST_ANSWER_S = 3
+ANSWER_S = (5, 60)
+PAGE = 100
+
+Answer = TypeVar("Answer")
+
+
+class _Client(kfp.Client):  # type: ignore[misc]
+    """kfp's constructor asks for the API's health, for minutes and without a time limit: this asks once, briefly.
+
+    No redirect is followed, which would carry a token to another host, and no request is sent twice unseen.
+    """
+
+    def __init__(self, host: str, namespace: str, auth: Auth) -> None:
+        self._auth, self._health = auth, None
+        super().__init__(
+            host,
+            namespace=namespace,
+            existing_token=auth.token or None,
+            cookies=auth.cookie,
+            credentials=auth.projected,
+            ssl_ca_cert=auth.ca_bundle or None,
+        )
+
+    def _load_config(self, *arguments: Any) -> Any:
+        config = super()._load_config(*arguments)
+        config.retries = False
+        return config
+
+    def _load_context_setting_or_default(self) -> None:
+        super()._load_context_setting_or_default()
+        name, value = self._auth.header or (None, None)
+        self._context_setting |= {
+            "client_authentication_header_name": name,
+            "client_authentication_header_value": value,
+        }
+
+    def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
+        if self._health is None:
+            ask = self._healthz_api.healthz_service_get_healthz_with_http_info
+            health, status, headers = ask(_request_timeout=FIRST_ANSWER_S)
+            kind = headers.get("Content-Type", "nothing")
+            if "json" not in kind:
+                raise api.ApiException(status, f"{kind} in place of JSON, a login page maybe: {self._auth.fresh}")
+            self._health = health
+        return self._health
+
+
+class Cluster:
+    """`client` is the kfp.Client, `namespace` None where Kubeflow serves one user."""
+
+    def __init__(self, settings: ClusterSettings, host: str = "", namespace: str = "") -> None:
+        """`host` and `namespace` are taken before those of the settings. Raises TextgateError, after 16 seconds at
+        most, where no Kubeflow Pipelines API answers and lets us in."""
+        self.settings, self.auth = settings, read_auth(settings.auth)
+        self.host = _checked_host(host or settings.host)
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
+        namespace = namespace or settings.namespace
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.client = self.ask("tell its health", lambda: _Client(self.host, namespace or "kubeflow", self.auth))
+        self.multi_user = bool(self.ask("tell its health", self.client.get_kfp_healthz).multi_user)
+        self.namespace = namespace or (self.client.get_user_namespace() if self.multi_user else "") or None
+        if self.multi_user and not self.namespace:
+            raise TextgateError(
+                f"Kubeflow at {self.host} serves several users: name your namespace with --namespace or as"
+                " cluster.namespace"
+            )
+
+    @classmethod
+    def of(cls, settings: Settings, host: str = "", namespace: str = "") -> Self:
+        return cls(settings.cluster, host, namespace)
+
+    def ask(self, doing: str, call: Callable[[], Answer]) -> Answer:
+        """What the call gives; tried again a few times where its trouble may pass. Raises TextgateError."""
+        pauses = iter(errors.PAUSES)
+        while True:
+            try:
+                return checked(call)
+            except TROUBLE as error:
+                pause = next(pauses, None) if may_pass(error) else None
+                if pause is None:
+                    raise TextgateError(self.message(doing, error)) from error
+                time.sleep(pause_after(error, pause))
+
+    def find_or_create(self, doing: str, find: Callable[[], Any], create: Callable[[], Any]) -> tuple[Any, bool]:
+        """The one that exists, or a new one, and whether it is new; somebody else may make it at the same moment, and
+        an answer that is lost may have been one of success."""
+
+        def either() -> tuple[Any, bool]:
+            if found := find():
+                return found[0], False
+            try:
+                return create(), True
+            except api.ApiException as error:
+                if error.status != CONFLICT or not (found := find()):
+                    raise
+                return found[0], False
+
+        return self.ask(doing, either)
+
+    def pages(self, doing: str, call: Callable[..., Any], key: str, **query: Any) -> Iterator[Any]:
+        """All that a list holds, page after page."""
+        token = ""
+        while True:
+            more = {**query, "page_token": token, "page_size": PAGE, "_request_timeout": ANSWER_S}
+            answer = self.ask(doing, lambda more=more: call(**more))  # type: ignore[misc]
+            yield from getattr(answer, key) or []
+            token = answer.next_page_token
+            if not token:
+                return
+
+    def link(self, run_id: str) -> str:
+        return f"{self.host}/#/runs/details/{run_id}"
+
+    def message(self, doing: str, error: Exception) -> str:
+        status, said = getattr(error, "status", None), self.auth.hide(reason(error))
+        where = f"Kubeflow at {self.host}"
+        if isinstance(error, HTTPError):
+            return f"{where} does not answer ({said}); check --host and the network"
+        if status == 0:
+            return f"{where} has a certificate that is not trusted ({said}); see cluster.auth.ca_bundle"
+        if status in {401, 403}:
+            return f"{where} refused access ({said}); {self.auth.fresh}"
+        if status in REDIRECTS:
+            return f"{where} did not {doing} ({said}); if that is a login page, {self.auth.fresh}; else correct --host"
+        if status == 429 or (status or 0) >= 500:
+            return f"{where} did not {doing} ({said}), asked several times; try again later"
+        advice = "" if status in {400, CONFLICT} else "; check that --host is that of a Kubeflow Pipelines API"
+        return f"{where} did not {doing} ({said}){advice}"
+
+
+def named(name: str) -> dict[str, Any]:
+    """What asks a list for the one of this name."""
+    predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+    return {"filter": json.dumps({"predicates": [predicate]}), "_request_timeout": ANSWER_S}
+
+
+def checked(call: Callable[[], Answer]) -> Answer:
+    """The client's models trip over an answer that is not the JSON they expect; here it is an ApiException as well."""
+    try:
+        return call()
+    except UnicodeDecodeError:
+        raise
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise api.ApiException(200, "the answer is not what the API promises, a login page maybe") from error
+
+
+def _checked_host(host: str) -> str:
+    if not host.strip():
+        raise TextgateError("no Kubeflow is named; give --host URL, or set cluster.host in the config")
+    host = host.strip().rstrip("/")
+    parts = urlsplit(host)
+    if parts.username or parts.password:
+        raise TextgateError("--host must hold no credentials; see cluster.auth")
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise TextgateError(f"--host takes a URL that starts with http:// or https://, got {host!r}")
+    return host

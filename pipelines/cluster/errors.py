@@ -1,0 +1,49 @@
+"""What goes wrong on the way to Kubeflow: what it says, whether it may pass, and how long to wait then."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import kfp_server_api as api
+from urllib3.exceptions import HTTPError
+
+# An error page that is not UTF-8 breaks the client's own handling of errors.
+TROUBLE = (api.ApiException, HTTPError, UnicodeDecodeError)
+CONFLICT = 409
+PASSING = {408, 429, 500, 502, 503, 504}
+REDIRECTS = {301, 302, 303, 307, 308}
+# Seconds between the tries of a request.
+PAUSES = (0.5, 1.0, 2.0)
+LONGEST_PAUSE_S = 60.0
+
+
+def may_pass(error: Exception) -> bool:
+    """Not of a certificate that is not trusted, which is status 0."""
+    return getattr(error, "status", None) in {None, *PASSING}
+
+
+def pause_after(error: Exception, pause: float) -> float:
+    """What the server asks for in Retry-After, where it is longer, within bounds."""
+    asked = str((getattr(error, "headers", None) or {}).get("Retry-After", ""))
+    return min(max(pause, float(asked)), LONGEST_PAUSE_S) if asked.isdigit() else pause
+
+
+def reason(error: Exception) -> str:
+    """The server's own words in one line, where it has some."""
+    if isinstance(error, HTTPError):
+        return re.sub(r"^(<[^>]*>|HTTPS?Connection\w*\(.*?\)): ", "", " ".join(str(error).split()))
+    if isinstance(error, UnicodeDecodeError):
+        return "an error page that is not UTF-8"
+    status, line = getattr(error, "status", 0), " ".join(_said(error).split())[:400]
+    if status in REDIRECTS:
+        line = f"sent on to {(getattr(error, 'headers', None) or {}).get('Location', 'another place').split('?')[0]}"
+    return f"HTTP {status}: {line}" if status else line
+
+
+def _said(error: Exception) -> str:
+    try:
+        answer = json.loads(getattr(error, "body", None) or "")
+        return next(str(answer[key]) for key in ("message", "error_message", "error") if answer.get(key))
+    except (ValueError, AttributeError, StopIteration):
+        return str(getattr(error, "reason", ""))

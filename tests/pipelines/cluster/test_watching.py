@@ -1,0 +1,114 @@
+"""A run followed to its end, whatever that is and whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from pipelines.cluster import watching
+from tests.pipelines.loopback_kfp import Fault, State
+
+Typed = Callable[..., tuple[int, str, str]]
+A_RUN = "GET /runs/"
+
+
+def test_watch_shows_each_change_of_each_step_and_ends_well(submit: Typed, kubeflow: State) -> None:
+    kubeflow.frames = [
+        ("PENDING", {}),
+        ("RUNNING", {"resolve": "RUNNING"}),
+        ("RUNNING", {"resolve": "RUNNING"}),
+        ("RUNNING", {"resolve": "SUCCEEDED", "fetch": "RUNNING"}),
+        ("SUCCEEDED", {"resolve": "SUCCEEDED", "fetch": "SUCCEEDED", "close": "SUCCEEDED"}),
+    ]
+    status, out, err = submit("--watch")
+    assert (status, err) == (0, "")
+    lines = [line.split()[1:3] for line in out.splitlines() if line.startswith("  ")]
+    assert lines == [
+        ["resolve", "running"],
+        ["resolve", "succeeded"],
+        ["fetch", "running"],
+        ["fetch", "succeeded"],
+        ["close", "succeeded"],
+    ]
+    assert out.splitlines()[-1] == "the run succeeded"
+
+
+def test_failure_names_the_step_and_what_it_said(submit: Typed, kubeflow: State) -> None:
+    kubeflow.frames = [("FAILED", {"resolve": "SUCCEEDED", "fetch": "FAILED", "close": "SUCCEEDED"})]
+    kubeflow.messages = {"fetch": "no object 12/345", "root": "child failed"}
+    status, out, err = submit("--watch")
+    assert status == 1
+    assert "FAILED" in err and "step fetch: no object 12/345" in err
+    assert "the run succeeded" not in out
+
+
+def test_failure_is_named_where_only_its_pod_has_a_message(submit: Typed, kubeflow: State) -> None:
+    kubeflow.frames = [("FAILED", {"resolve": "SUCCEEDED", "record-2": "FAILED"})]
+    kubeflow.messages = {"executor": "Error (exit code 137): OOMKilled"}
+    status, _, err = submit("--watch")
+    assert status == 1 and "step record-2: Error (exit code 137): OOMKilled" in err
+
+
+def test_step_that_cannot_start_is_named(submit: Typed, kubeflow: State) -> None:
+    kubeflow.frames = [("FAILED", {"resolve": "SUCCEEDED", "fetch-driver": "FAILED"})]
+    kubeflow.messages = {"fetch-driver": "driver: no such bucket"}
+    status, _, err = submit("--watch")
+    assert status == 1 and "step fetch: driver: no such bucket" in err
+
+
+def test_failure_is_named_where_the_api_gives_no_message(submit: Typed, kubeflow: State, host: str) -> None:
+    kubeflow.frames = [("FAILED", {"fetch": "FAILED"})]
+    status, _, err = submit("--watch")
+    assert status == 1 and "step fetch: Kubeflow gives no message" in err and f"{host}/#/runs/details/" in err
+
+
+@pytest.mark.parametrize("state", ["CANCELED", "SKIPPED"])
+def test_other_ends_are_no_success(submit: Typed, kubeflow: State, state: str) -> None:
+    kubeflow.frames = [("RUNNING", {"finetune": "RUNNING"}), ("CANCELING", {"finetune": "RUNNING"}), (state, {})]
+    status, _, err = submit("--watch")
+    assert status == 1 and f"the run ended {state}" in err
+
+
+def test_watch_outlives_a_busy_server(submit: Typed, kubeflow: State) -> None:
+    kubeflow.faults = [Fault(A_RUN, what) for what in (503, 429, 502, "drop", "cut", "html", 504)]
+    status, out, err = submit("--watch")
+    assert (status, err) == (0, "")
+    assert out.count("asking again (HTTP 503: upstream is busy)") == 1
+    assert not any(fault.times for fault in kubeflow.faults)
+
+
+def test_watch_gives_up_in_the_end_and_says_that_the_run_goes_on(
+    submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "PATIENCE_S", 0.05)
+    kubeflow.faults = [Fault(A_RUN, 503, times=1000)]
+    status, _, err = submit("--watch")
+    assert status == 1 and "HTTP 503" in err and "the run goes on" in err
+
+
+def test_token_that_ends_while_watching_is_not_asked_again(submit: Typed, kubeflow: State) -> None:
+    kubeflow.faults = [Fault(A_RUN, 401)]
+    status, _, err = submit("--watch")
+    assert status == 1 and "TEXTGATE_KFP_TOKEN" in err and "the run goes on" in err
+
+
+def test_interrupt_says_that_the_run_goes_on_and_how_to_end_it(submit: Typed, kubeflow: State) -> None:
+    kubeflow.frames = [("RUNNING", {"finetune": "RUNNING"})]
+    interrupt = threading.Thread(target=_interrupt_when_watched, args=[kubeflow])
+    interrupt.start()
+    status, out, err = submit("--watch")
+    interrupt.join()
+    assert status == 130 and "interrupted" in err
+    (run,) = kubeflow.runs
+    assert "the run goes on" in out and f"textgate cancel {run}" in out and f"textgate watch {run}" in out
+
+
+def _interrupt_when_watched(kubeflow: State) -> None:
+    while sum("GET /runs/" in request for request in kubeflow.requests) < 3:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)

@@ -26,6 +26,21 @@ LONGEST_PAUSE_S = 30.0
 TROUBLE = (k8s.ApiException, HTTPError, UnicodeDecodeError)
 
 
+def api_client() -> k8s.ApiClient:
+    """Of the cluster that Cluster reaches. Raises TextgateError where none is configured."""
+    settings = k8s.Configuration()
+    try:
+        named = os.environ.get("KUBECONFIG")
+        if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
+            k8s_config.load_incluster_config(client_configuration=settings)
+        else:
+            k8s_config.load_kube_config(named, client_configuration=settings)
+    except (k8s_config.ConfigException, OSError) as error:
+        raise TextgateError(f"no cluster is configured ({error}); set KUBECONFIG") from None
+    settings.retries = False
+    return k8s.ApiClient(settings)
+
+
 class Cluster:
     """Reached as the current context of KUBECONFIG, in a pod as its service account, else by ~/.kube/config.
 
@@ -35,18 +50,8 @@ class Cluster:
     def __init__(self, namespace: str) -> None:
         """Raises TextgateError where no cluster is configured."""
         self.namespace = namespace
-        settings = k8s.Configuration()
-        try:
-            named = os.environ.get("KUBECONFIG")
-            if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
-                k8s_config.load_incluster_config(client_configuration=settings)
-            else:
-                k8s_config.load_kube_config(named, client_configuration=settings)
-        except (k8s_config.ConfigException, OSError) as error:
-            raise TextgateError(f"no cluster is configured ({error}); set KUBECONFIG") from None
-        settings.retries = False
-        self.host = settings.host
-        self._api = k8s.ApiClient(settings)
+        self._api = api_client()
+        self.host: str = self._api.configuration.host
 
     def apply(self, manifest: Manifest) -> Manifest:
         """Makes the object what the manifest says, others' changes to the same fields undone; gives it as it is."""
@@ -105,7 +110,7 @@ class Cluster:
         return answer
 
     def _message(self, doing: str, error: Exception) -> str:
-        status, said = getattr(error, "status", None), _said(error)
+        status, said = getattr(error, "status", None), reason(error)
         where = f"the cluster at {self.host}"
         if "denied the request" in said or status in {400, 422}:
             return f"KServe on {where} refuses the manifest: {said}"
@@ -149,7 +154,7 @@ def _answer(error: Exception) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _said(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """The server's own words in one line, where it has some."""
     if isinstance(error, UnicodeDecodeError):
         return "an error page that is not UTF-8"

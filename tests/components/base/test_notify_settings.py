@@ -28,7 +28,7 @@ def test_nobody_is_told_unless_asked() -> None:
 @pytest.mark.parametrize("value", ["ml.example", "ftp://ml.example", "https://me:hush@ml.example", "javascript:x"])
 def test_a_link_is_a_page_without_credentials(key: str, value: str) -> None:
     with pytest.raises(ValueError, match=key) as refused:
-        NotifySettings(**{key: value})
+        NotifySettings.model_validate({key: value})
     assert "hush" not in str([error["msg"] for error in refused.value.errors()])  # type: ignore[attr-defined]
 
 

@@ -186,9 +186,10 @@ def build(
         override: str,
         canary_settings: str,
         deploy_settings: str,
+        close_settings: str,
     ):
         job_id = dsl.PIPELINE_JOB_ID_PLACEHOLDER
-        with dsl.ExitHandler(acting(close(run=run, job_id=job_id)), name="closed"):
+        with dsl.ExitHandler(acting(close(run=run, job_id=job_id, settings=close_settings)), name="closed"):
             steps(
                 run=run,
                 job_id=job_id,

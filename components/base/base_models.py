@@ -57,6 +57,11 @@ def digest(reference: str, s3: S3Settings | None = None) -> str:
     return _joined({name: _told(store, name) or _read(store, name, Path(os.devnull)) for name in _names(store)})
 
 
+def check(reference: str, s3: S3Settings | None = None) -> None:
+    """That the files are there, without reading them. Raises TextgateError where the reference leads to no model."""
+    _names(_open(pin(reference), s3))
+
+
 def copy(reference: str, expected: str, folder: Path, s3: S3Settings | None = None) -> None:
     """Puts the files that count into `folder`, which is to be thrown away where this fails.
 

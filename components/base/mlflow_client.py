@@ -36,15 +36,19 @@ DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SURROUNDINGS = {"azure", "boto3", "botocore", "google", "mlflow", "requests", "sqlalchemy", "urllib3"}
 
 
+class AccessRefused(TextgateError):
+    """The server answers, and does not take the credentials, or none."""
+
+
 def uri() -> str:
     """MLFLOW_TRACKING_URI, or the SQLite file in the workspace; SQLite waits a minute for other writers."""
     named = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home() / 'mlflow.db'}"
     return f"{named}?timeout=60" if named.startswith("sqlite:") and "?" not in named else named
 
 
-def shown_uri() -> str:
-    """The URI without credentials and options, fit to be printed."""
-    return re.sub(r"^([^:/]+://)[^/]*@", r"\1", uri()).partition("?")[0]
+def shown_uri(address: str = "") -> str:
+    """The URI, or the one that is given, without credentials and options, fit to be printed."""
+    return re.sub(r"^([^:/]+://)[^/]*@", r"\1", address or uri()).partition("?")[0]
 
 
 def is_there() -> bool:
@@ -74,8 +78,9 @@ def alone() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def explained(doing: str, advice: str = "") -> Iterator[None]:
-    """Turns what MLflow, its server or its stores raise into a TextgateError that says what was being done."""
+def explained(doing: str, advice: str = "", address: str = "") -> Iterator[None]:
+    """Turns what MLflow, its server or its stores raise into a TextgateError that says what was being done, and with
+    which MLflow where it is not the usual one."""
     try:
         yield
     except TextgateError:
@@ -84,14 +89,14 @@ def explained(doing: str, advice: str = "") -> Iterator[None]:
         package = type(error).__module__.partition(".")[0]
         if not isinstance(error, OSError | ImportError) and package not in SURROUNDINGS:
             raise
-        message = f"MLflow at {shown_uri()} failed to {doing}: {_reason(error)}"
+        message = f"MLflow at {shown_uri(address)} failed to {doing}: {_reason(error)}"
         raise TextgateError(f"{message}; {advice}" if advice else message) from error
 
 
 @cache
 def _connected(address: str) -> mlflow.MlflowClient:
     if is_server():
-        _ask_server(address)
+        ask_server(address)
     elif address.startswith(DATABASES):
         _ask_database(address)
     with alone(), explained("open the store", "check MLFLOW_TRACKING_URI"):
@@ -100,22 +105,23 @@ def _connected(address: str) -> mlflow.MlflowClient:
     return client
 
 
-def _ask_server(address: str) -> None:
+def ask_server(address: str) -> None:
+    """Raises TextgateError where no MLflow answers there, as AccessRefused where it refuses the credentials."""
     names = ["MLFLOW_TRACKING_URI"]
     if address.startswith("https:"):
         names += ["MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH"]
-    with explained("answer", f"check {', '.join(names)}, and that the server is up"):
+    with explained("answer", f"check {', '.join(names)}, and that the server is up", address):
         path = "/api/2.0/mlflow/experiments/search"
         patience: dict[str, Any] = {"timeout": 4, "max_retries": 1, "backoff_factor": 1, "raise_on_status": False}
         answer = http_request(get_default_host_creds(address), path, "GET", params={"max_results": 1}, **patience)
     said = f"HTTP {answer.status_code}: {_first_line(answer.text)}"
     if answer.status_code in {401, 403}:
-        raise TextgateError(
-            f"MLflow at {shown_uri()} refused access ({said}); set MLFLOW_TRACKING_USERNAME and"
+        raise AccessRefused(
+            f"MLflow at {shown_uri(address)} refused access ({said}); set MLFLOW_TRACKING_USERNAME and"
             " MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         )
     if answer.status_code != 200 or not answer.text.lstrip().startswith("{"):
-        raise TextgateError(f"{shown_uri()} answers, but not as MLflow does ({said}); check MLFLOW_TRACKING_URI")
+        raise TextgateError(f"{shown_uri(address)} answers, but not as MLflow does ({said}); check MLFLOW_TRACKING_URI")
 
 
 def _ask_database(address: str) -> None:

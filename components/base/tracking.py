@@ -34,9 +34,10 @@ class Point(NamedTuple):
 
 
 class Tracked(NamedTuple):
-    """A run as it stands; `metrics` are the last values."""
+    """A run as it stands; `experiment` is the name, `metrics` are the last values."""
 
     experiment: str
+    experiment_id: str
     tags: dict[str, str]
     params: dict[str, str]
     metrics: dict[str, float]
@@ -126,7 +127,10 @@ def read_run(run_id: str) -> Tracked:
     with explained(f"read the run {run_id}"):
         run = client.get_run(run_id)
         experiment = client.get_experiment(run.info.experiment_id)
-        return Tracked(experiment.name, dict(run.data.tags), dict(run.data.params), dict(run.data.metrics))
+        data = run.data
+        return Tracked(
+            experiment.name, experiment.experiment_id, dict(data.tags), dict(data.params), dict(data.metrics)
+        )
 
 
 def search(tag: str, value: str) -> dict[str, Tracked]:
@@ -143,8 +147,9 @@ def search(tag: str, value: str) -> dict[str, Tracked]:
             )
             for run in page:
                 data = run.data
+                place = run.info.experiment_id
                 found[str(run.info.run_id)] = Tracked(
-                    names[run.info.experiment_id], dict(data.tags), dict(data.params), dict(data.metrics)
+                    names[place], place, dict(data.tags), dict(data.params), dict(data.metrics)
                 )
             token = page.token or ""
     return found

@@ -110,7 +110,7 @@ class Cluster:
         return answer
 
     def _message(self, doing: str, error: Exception) -> str:
-        status, said = getattr(error, "status", None), _said(error)
+        status, said = getattr(error, "status", None), reason(error)
         where = f"the cluster at {self.host}"
         if "denied the request" in said or status in {400, 422}:
             return f"KServe on {where} refuses the manifest: {said}"
@@ -154,7 +154,7 @@ def _answer(error: Exception) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _said(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """The server's own words in one line, where it has some."""
     if isinstance(error, UnicodeDecodeError):
         return "an error page that is not UTF-8"

@@ -25,6 +25,7 @@ COMMANDS = {
     "lineage": "show what a run or a version was made of, and what came of it",
     "models": "list registered versions, or delete old ones",
     "predict": "ask the running server about texts",
+    "preflight": "ask whether a run on a cluster would find what it needs",
     "promote": "canary, promote and deploy a registered version",
     "reconcile": "finish a promotion that was cut off; tell what was moved by hand",
     "reject": "say that a version shall not be promoted",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from rich.status import Status
 from pipelines.cli.options import DEFAULT_CONFIG, config_option, set_option
 
 if TYPE_CHECKING:
+    from components.base.settings import Settings
     from pipelines.cluster import Cluster
 
 COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": "yellow"}
@@ -27,6 +29,11 @@ namespace_option = click.option(
 )
 experiment_option = click.option(
     "--experiment", default="", help="Made where it is missing.  [default: the config's name]"
+)
+
+
+unchecked_option = click.option(
+    "--unchecked", is_flag=True, help="Do not ask first whether what the run needs is there (see textgate preflight)."
 )
 
 
@@ -45,6 +52,27 @@ def reach(config: Path, overrides: Sequence[str], host: str, namespace: str) -> 
     if host and config == DEFAULT_CONFIG and not config.exists() and not overrides:
         return Cluster(ClusterSettings(), host, namespace)
     return Cluster.of(load(config, list(overrides)), host, namespace)
+
+
+def placed(settings: Settings, host: str, namespace: str) -> Settings:
+    """With what the options name in place of the config's."""
+    given = {key: value for key, value in (("host", host), ("namespace", namespace)) if value}
+    return settings.model_copy(update={"cluster": settings.cluster.model_copy(update=given)})
+
+
+def ready(settings: Settings, *, unchecked: bool, experiment: str = "", options: str = "", **what: bool) -> Cluster:
+    """The cluster, once preflight found nothing there that would make the run fail. Raises TextgateError."""
+    from pipelines.cluster import Cluster
+    from pipelines.preflight import preflight, refuse
+
+    connect = cache(lambda: Cluster.of(settings))
+    if not unchecked:
+        lines = preflight(settings, connect, experiment=experiment, options=options, **what)
+        refuse(lines)
+        if unknown := [line.check for line in lines if line.state == "unknown"]:
+            said = f"not known from here: {', '.join(unknown)}; textgate preflight says why"
+            Console(highlight=False, soft_wrap=True).print(f"[bold]checked[/] {escape(said)}")
+    return connect()
 
 
 class RunScreen:

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from components.base.errors import TextgateError
-from pipelines.cli.kubeflow import host_option, namespace_option
-from pipelines.cli.options import config_option, load_for, set_option, why_option
+from pipelines.cli.kubeflow import host_option, namespace_option, placed, ready, unchecked_option
+from pipelines.cli.options import config_option, load_for, set_option, typed, why_option
 
 
 @click.command()
@@ -27,6 +27,7 @@ from pipelines.cli.options import config_option, load_for, set_option, why_optio
 @click.option("--on", type=click.Choice(["here", "cluster"]), default="here", show_default=True, help="Where it runs.")
 @host_option
 @namespace_option
+@unchecked_option
 @click.option("--watch", is_flag=True, help="With --on cluster: follow the run; exit with 0 only if it succeeds.")
 @config_option
 @set_option
@@ -40,6 +41,7 @@ def command(
     on: str,
     host: str,
     namespace: str,
+    unchecked: bool,
     watch: bool,
     config: Path,
     overrides: tuple[str, ...],
@@ -52,8 +54,8 @@ def command(
     """
     from pipelines.promotion.requests import check_version, make_request
 
-    if on == "here" and (host or namespace or watch):
-        raise TextgateError("--host, --namespace and --watch go with --on cluster")
+    if on == "here" and (host or namespace or unchecked or watch):
+        raise TextgateError("--host, --namespace, --unchecked and --watch go with --on cluster")
     settings = load_for(model, config, overrides)
     check_version(version)
     request = make_request(reason, expect, allow_signature_change)
@@ -63,8 +65,9 @@ def command(
         promote_version(settings, version, request)
         return
     from pipelines.cli.submitted import show
-    from pipelines.cluster import Cluster, check_settings, submit_promotion
+    from pipelines.cluster import check_settings, submit_promotion
 
+    settings = placed(settings, host, namespace)
     check_settings(settings, trains=False)
-    cluster = Cluster.of(settings, host, namespace)
+    cluster = ready(settings, unchecked=unchecked, options=typed(config, overrides), trains=False)
     show(cluster, submit_promotion(settings, cluster, version, request), watch)

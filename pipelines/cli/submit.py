@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from components.base.settings import load
-from pipelines.cli.kubeflow import experiment_option, kubeflow_options
+from pipelines.cli.kubeflow import experiment_option, kubeflow_options, placed, ready, unchecked_option
 from pipelines.cli.options import (
     check_like,
     like_option,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.command()
 @kubeflow_options
 @experiment_option
-@click.option("--unchecked", is_flag=True, help="Do not ask the remotes for the data (only the cluster reaches them).")
+@unchecked_option
 @override_option
 @reason_option
 @like_option
@@ -55,16 +55,21 @@ def command(
     The config's section cluster says where, how access is proven (by default with the token in TEXTGATE_KFP_TOKEN),
     in which image, and what the pods get.
     """
-    from pipelines.cluster import Cluster, check_settings, submit
-    from pipelines.data.remote import check_remotes
+    from pipelines.cluster import check_settings, submit
 
     check_like(like, to, name, others=overridden)
     override, wanted = override_of(overridden, reason), _like(like, to, name, overrides)
-    settings = wanted.settings if wanted else load(config, list(overrides))
+    settings = placed(wanted.settings if wanted else load(config, list(overrides)), host, namespace)
     check_settings(settings, acts=not wanted)
-    if not unchecked and not wanted:
-        check_remotes(settings, typed(config, overrides))
-    cluster = Cluster.of(settings, host, namespace)
+    recorded = bool(wanted)
+    cluster = ready(
+        settings,
+        unchecked=unchecked,
+        experiment=experiment,
+        options=typed(config, overrides),
+        trains=not recorded,
+        acts=not recorded,
+    )
     run = submit(settings, cluster, experiment, override, wanted)
     show(cluster, run, watch)
 

@@ -11,6 +11,7 @@ from components.base.settings import (
     EvaluateStep,
     FetchStep,
     GateStep,
+    NotifyStep,
     QuantizeStep,
     Reproduction,
     Settings,
@@ -39,7 +40,8 @@ class Like:
     to: str = ""
 
     def arguments(self) -> dict[str, str]:
-        """The parameters of the pipeline: suite, tests and bench as recorded, base model and champion pinned."""
+        """The parameters of the pipeline: suite, tests and bench as recorded, base model and champion pinned.
+        Nobody is notified: a reproduction changes nothing that others wait for."""
         recorded, settings = self.recorded.arguments(), self.settings
         sections = step_sections(
             settings,
@@ -54,6 +56,7 @@ class Like:
                 update={"chosen": self.recorded.params.get("quantization.chosen", "")}
             ),
             "gate": from_json(GateStep, sections["gate"]).model_copy(update={"reproduction": True}),
+            "close": NotifyStep(),
         }
         sections |= {name: section.model_dump_json() for name, section in marked.items()}
         return {

@@ -58,6 +58,7 @@ from components.base.settings.steps import EvaluateStep as EvaluateStep
 from components.base.settings.steps import FetchStep as FetchStep
 from components.base.settings.steps import FinetuneStep as FinetuneStep
 from components.base.settings.steps import GateStep as GateStep
+from components.base.settings.steps import NotifyStep as NotifyStep
 from components.base.settings.steps import QuantizeStep as QuantizeStep
 from components.base.settings.steps import Reproduction as Reproduction
 from components.base.settings.steps import RunStep as RunStep

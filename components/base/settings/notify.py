@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from components.base.settings.deploy import KubernetesName
 from components.base.settings.section import Section
+
+NotifyKind = Literal["none", "slack", "json"]
+Outcome = Literal["succeeded", "refused", "failed", "canceled"]
+OUTCOMES: tuple[Outcome, ...] = ("succeeded", "refused", "failed", "canceled")
 
 
 class NotifySettings(Section):
@@ -18,10 +23,22 @@ class NotifySettings(Section):
     a browser, where it differs from the one that pods use; `kubeflow` that of the Pipelines pages.
     """
 
-    kind: Literal["none", "slack", "json"] = "none"
-    on: list[Literal["succeeded", "refused", "failed", "canceled"]] = ["succeeded", "refused", "failed", "canceled"]
+    kind: NotifyKind = "none"
+    on: list[Outcome] = list(OUTCOMES)
     secret: KubernetesName = ""
     key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$")] = "url"
     mlflow: str = ""
     kubeflow: str = ""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+
+    @model_validator(mode="after")
+    def links_are_pages(self) -> Self:
+        """Checked here, so that a credential in one is not shown as the faulty value."""
+        for key in ("mlflow", "kubeflow"):
+            value = getattr(self, key)
+            parts = urlsplit(value)
+            if parts.username or parts.password:
+                raise ValueError(f"{key} goes into messages and must hold no credentials")
+            if value and (parts.scheme not in ("http", "https") or not parts.netloc):
+                raise ValueError(f"{key} must begin with http:// or https://, got {value}")
+        return self

@@ -12,6 +12,7 @@ from components.base.settings.deploy import DeploySettings
 from components.base.settings.evaluation import EvaluationSettings
 from components.base.settings.gate import GateSettings
 from components.base.settings.model import ModelSettings
+from components.base.settings.notify import OUTCOMES, NotifyKind, Outcome
 from components.base.settings.release import QuantizationSettings, ServeSettings
 from components.base.settings.section import Name, Section, Text
 from components.base.settings.settings import Settings
@@ -113,6 +114,16 @@ class DeployStep(Section):
     serve: ServeSettings = ServeSettings()
 
 
+class NotifyStep(Section):
+    """See NotifySettings."""
+
+    kind: NotifyKind = "none"
+    on: list[Outcome] = list(OUTCOMES)
+    mlflow: str = ""
+    kubeflow: str = ""
+    timeout_s: float = 10.0
+
+
 def run_step(settings: Settings) -> RunStep:
     return RunStep(
         name=settings.name,
@@ -161,5 +172,6 @@ def step_sections(
         "gate": GateStep(options=settings.gate.model_copy(update={"bench": ""}), bench=bench),
         "canary": settings.canary,
         "deploy": deploy_step(settings),
+        "close": NotifyStep(**settings.notify.model_dump(include=set(NotifyStep.model_fields))),
     }
     return {step: section.model_dump_json() for step, section in sections.items()}

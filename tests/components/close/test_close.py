@@ -9,9 +9,10 @@ import pytest
 from components.base import tracking
 from components.base.failures import reported
 from components.base.mlflow_client import connect
-from components.base.settings import RunStep
+from components.base.settings import NotifyStep, RunStep
 from components.close.close import close
 from components.close.component import close as component
+from tests.components.close.webhook import webhook
 
 RUN = RunStep(name="tiny")
 
@@ -65,5 +66,25 @@ def test_a_server_that_is_down_costs_one_line(
 
 
 def test_the_component_takes_the_final_status(workspace: Path) -> None:
-    component.python_func(SimpleNamespace(state="FAILED", error_message=None), RUN.model_dump_json(), "job-1")
+    status, nobody = SimpleNamespace(state="FAILED", error_message=None), NotifyStep().model_dump_json()
+    component.python_func(status, RUN.model_dump_json(), "job-1", nobody)
     assert closed() == ("FAILED", "failed", "", "")
+
+
+def test_the_webhook_hears_of_what_failed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with webhook() as hook:
+        monkeypatch.setenv("TEXTGATE_WEBHOOK", hook.url)
+        status, told = SimpleNamespace(state="FAILED", error_message="boom"), NotifyStep(kind="json")
+        component.python_func(status, RUN.model_dump_json(), "job-1", told.model_dump_json())
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        close(RUN, "job-2", "FAILED", "no pod", "fetch", NotifyStep(kind="json"))
+    first, second = hook.got
+    assert (first["outcome"], first["failure"], first["job_id"]) == ("failed", "boom", "job-1")
+    assert (second["failed_step"], second["failure"]) == ("fetch", "no pod"), "MLflow is not needed for that"
+
+
+def test_a_webhook_that_is_down_changes_nothing(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTGATE_WEBHOOK", "http://127.0.0.1:9/secret")
+    tracking.open_run("tiny", "job-1", {})
+    close(RUN, "job-1", "SUCCEEDED", told=NotifyStep(kind="slack"))
+    assert closed() == ("FINISHED", "succeeded", None, None)

@@ -1,0 +1,48 @@
+"""The images that pods run: whether their registry has them by digest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from components.base.settings import Settings
+from components.base.settings.cluster import PINNED
+from components.base.settings.resources import STEP_NAMES
+from pipelines.preflight.line import Line, failed, ok, unknown
+from pipelines.preflight.names import of_a_cluster
+from pipelines.preflight.registry import Refused, Unreachable, has, parse
+
+IMAGE, GPU_IMAGE = "image", "GPU image"
+Ask = Callable[[], list[Line]]
+
+
+def checks(settings: Settings, trains: bool) -> Iterator[tuple[str, Ask]]:
+    cluster = settings.cluster
+    yield IMAGE, partial(_ask, IMAGE, cluster.image or os.environ.get("TEXTGATE_IMAGE", ""))
+    if trains and any(cluster.resources.of(step).gpus for step in STEP_NAMES):
+        yield GPU_IMAGE, partial(_ask, GPU_IMAGE, cluster.gpu_image)
+
+
+def _ask(check: str, image: str) -> list[Line]:
+    return [_exists(check, image)]
+
+
+def _exists(check: str, image: str) -> Line:
+    if not image:
+        return failed(check, "none is named", "set cluster.image, or TEXTGATE_IMAGE, to NAME@sha256:DIGEST")
+    if not PINNED.fullmatch(image):
+        return failed(check, f"{image} is not pinned", "name it as NAME@sha256:DIGEST")
+    wanted = parse(image)
+    if host := of_a_cluster(f"{wanted.scheme}://{wanted.host}"):
+        return unknown(check, f"the registry {host} has a name that only the cluster resolves")
+    try:
+        if has(wanted):
+            return ok(check, f"{wanted.host} has {wanted.name}@{wanted.digest[:19]}")
+    except Refused as error:
+        advice = "docker login to have it checked, and see that cluster.image_pull_secrets lets pods in"
+        return unknown(check, f"{wanted.host} does not show it to this machine ({error})", advice)
+    except Unreachable as error:
+        return unknown(check, f"{wanted.host} cannot be asked from here ({error})")
+    advice = "push it, and take the digest that the registry has"
+    return failed(check, f"{wanted.host} has no {wanted.name}@{wanted.digest}", advice)

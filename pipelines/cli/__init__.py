@@ -13,6 +13,7 @@ import click
 COMMANDS = {
     "bench": "how much a server bears",
     "bundle": "show, verify or time a bundle",
+    "cancel": "end a run on Kubeflow",
     "compile": "write the compiled pipeline of a config",
     "config": "check a config file",
     "data": "import, version and check the data",
@@ -23,19 +24,25 @@ COMMANDS = {
     "history": "show every promotion of a model, or check that none was removed or edited",
     "init": "write a config for files of labelled texts",
     "lineage": "show what a run or a version was made of, and what came of it",
+    "logs": "print what a step of a run on Kubeflow printed",
     "models": "list registered versions, or delete old ones",
+    "pipelines": "upload the compiled pipeline to Kubeflow, or list those that are there",
     "predict": "ask the running server about texts",
     "preflight": "ask whether a run on a cluster would find what it needs",
     "promote": "canary, promote and deploy a registered version",
     "reconcile": "finish a promotion that was cut off; tell what was moved by hand",
     "reject": "say that a version shall not be promoted",
     "reproduce": "make a recorded run again, and compare what came out",
+    "retry": "try a run on Kubeflow again from the step that failed",
     "rollback": "make the champion before the champion again, and deploy it",
     "run": "run the pipeline on this machine",
+    "runs": "list the runs on Kubeflow",
+    "schedule": "run the pipeline on Kubeflow again and again",
     "serve": "serve the deployed champion over HTTP",
     "status": "show champion, challenger and what is deployed",
     "submit": "run the pipeline on a Kubeflow cluster",
     "undeploy": "take away what is deployed",
+    "watch": "follow a run on Kubeflow to its end",
 }
 
 

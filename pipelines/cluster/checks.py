@@ -12,7 +12,7 @@ MODELS = ("package://module/path", "hf://org/name@revision", "mlflow://NAME/VERS
 def check_settings(settings: Settings, trains: bool = True, acts: bool = True) -> None:
     """Raises TextgateError naming each key whose value a step in a pod could not use, and what is allowed; `trains`
     where the run needs data and base model, `acts` where it may promote and deploy."""
-    places = [("promote.log", settings.promote.log, (STORE,))] if acts else []
+    places: list[tuple[str, str, tuple[str, ...]]] = [("promote.log", settings.promote.log, (STORE,))] if acts else []
     if trains:
         places += [("data.remotes", remote, (STORE,)) for remote in settings.data.remotes]
         places.append(("base_model.reference", settings.base_model.reference, MODELS))

@@ -21,7 +21,7 @@ from pipelines.cluster.auth import Auth, read_auth
 from pipelines.cluster.errors import CONFLICT, REDIRECTS, TROUBLE, may_pass, pause_after, reason
 
 # Seconds: for the first answer, then to connect and to answer.
-FIRST_ANSWER_S = 3
+FIRST_ANSWER_S = (3, 3)
 ANSWER_S = (5, 60)
 PAGE = 100
 
@@ -44,6 +44,9 @@ class _Client(kfp.Client):  # type: ignore[misc]
             credentials=auth.projected,
             ssl_ca_cert=auth.ca_bundle or None,
         )
+        shared = self._run_api.api_client
+        read = shared.deserialize
+        shared.deserialize = lambda response, kind: read(self._json(response), kind)
 
     def _load_config(self, *arguments: Any) -> Any:
         config = super()._load_config(*arguments)
@@ -62,11 +65,20 @@ class _Client(kfp.Client):  # type: ignore[misc]
         if self._health is None:
             ask = self._healthz_api.healthz_service_get_healthz_with_http_info
             health, status, headers = ask(_request_timeout=FIRST_ANSWER_S)
-            kind = headers.get("Content-Type", "nothing")
-            if "json" not in kind:
-                raise api.ApiException(status, f"{kind} in place of JSON, a login page maybe: {self._auth.fresh}")
+            self._check_kind(status, headers.get("Content-Type"))
             self._health = health
         return self._health
+
+    def _json(self, response: Any) -> Any:
+        """The client would take a page for an answer with nothing in it."""
+        self._check_kind(response.status, response.getheader("Content-Type"))
+        return response
+
+    def _check_kind(self, status: int, kind: str | None) -> None:
+        if "json" not in (kind or ""):
+            raise api.ApiException(
+                status, f"{kind or 'nothing'} in place of JSON, a login page maybe: {self._auth.fresh}"
+            )
 
 
 class Cluster:
@@ -160,12 +172,13 @@ def named(name: str) -> dict[str, Any]:
 
 
 def checked(call: Callable[[], Answer]) -> Answer:
-    """The client's models trip over an answer that is not the JSON they expect; here it is an ApiException as well."""
+    """The client trips over an error without a text, and over an answer that is not what its models expect; here both
+    are an ApiException as well."""
     try:
         return call()
-    except UnicodeDecodeError:
-        raise
     except (TypeError, KeyError, ValueError, AttributeError) as error:
+        if isinstance(error.__context__, api.ApiException):
+            raise error.__context__ from None
         raise api.ApiException(200, "the answer is not what the API promises, a login page maybe") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -138,7 +137,3 @@ def _experiment_name(cluster: Cluster, experiment_id: str) -> str:
         return str(found.display_name)
     except TROUBLE:
         return experiment_id
-
-
-def as_json(listed: list[Listed]) -> str:
-    return json.dumps([vars(run) for run in listed], indent=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +33,15 @@ def upload(cluster: Cluster, file: Path, pipeline: str) -> tuple[Any, bool]:
             str(file), name=name, pipelineid=of, _request_timeout=ANSWER_S
         ),
     )
+
+
+def list_versions(cluster: Cluster) -> Iterator[tuple[str, str, str]]:
+    """Pipeline, version, and when it was uploaded; the newest of each pipeline first."""
+    service, order = cluster.client.pipelines, "created_at desc"
+    where = {"namespace": cluster.namespace} if cluster.namespace else {}
+    doing = "list the pipelines"
+    for pipeline in cluster.pages(doing, service.pipeline_service_list_pipelines, "pipelines", **where):
+        of = partial(service.pipeline_service_list_pipeline_versions, pipeline.pipeline_id)
+        for version in cluster.pages(doing, of, "pipeline_versions", sort_by=order):
+            uploaded = version.created_at.isoformat(timespec="seconds") if version.created_at else ""
+            yield pipeline.display_name, version.display_name, uploaded

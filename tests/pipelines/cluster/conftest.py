@@ -10,15 +10,16 @@ import pytest
 import yaml
 
 from components.base.settings import Settings
+from pipelines import compile as compiling
 from pipelines.cli import main
-from pipelines.cluster import errors, submitting, watching
-from pipelines.compile import compile_pipeline
+from pipelines.cluster import errors, schedules, submitting, watching
 from tests.pipelines.loopback_kfp import State, loopback
 
 # Gives exit status, stdout and stderr.
 Typed = Callable[..., tuple[int, str, str]]
 
 SECRETS = ("TEXTGATE_KFP_TOKEN", "TEXTGATE_KFP_COOKIE", "TEXTGATE_KFP_HEADER")
+compile_pipeline = compiling.compile_pipeline
 compiled: dict[tuple[str, str], bytes] = {}
 
 
@@ -26,7 +27,8 @@ compiled: dict[tuple[str, str], bytes] = {}
 def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(watching, "POLL_S", 0.01)
     monkeypatch.setattr(errors, "PAUSES", (0.01, 0.01, 0.01))
-    monkeypatch.setattr(submitting, "compile_pipeline", compile_once)
+    for module in (submitting, schedules, compiling):
+        monkeypatch.setattr(module, "compile_pipeline", compile_once)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "no-kube-config"))
     for name in (*SECRETS, "TEXTGATE_DEBUG"):
         monkeypatch.delenv(name, raising=False)

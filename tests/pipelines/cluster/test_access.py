@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.pipelines.loopback_kfp import Fault, State
+from components.base.errors import TextgateError
+from components.base.settings import load
+from pipelines.cluster import Cluster
+from pipelines.cluster.runs import list_runs
+from tests.certificates import Authority
+from tests.pipelines.loopback_kfp import Fault, State, loopback
 
 Typed = Callable[..., tuple[int, str, str]]
 
@@ -60,3 +66,102 @@ def test_several_users_need_a_namespace(submit: Typed, kubeflow: State) -> None:
 def test_what_the_api_refuses_is_told_in_its_words(submit: Typed) -> None:
     status, _, err = submit("--namespace", "team-a")
     assert status == 1 and "In single-user mode, namespace should not be set" in err
+
+
+def test_cookie_is_taken_from_the_environment(submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    kubeflow.needs = ("Cookie", "session=s3cret")
+    by_cookie = ("--set", "cluster.auth.kind=cookie")
+    status, _, err = submit(*by_cookie)
+    assert status == 1 and "TEXTGATE_KFP_COOKIE, which is not set" in err and not kubeflow.requests
+    monkeypatch.setenv("TEXTGATE_KFP_COOKIE", "session=s3cret")
+    assert submit(*by_cookie)[0] == 0
+    monkeypatch.setenv("TEXTGATE_KFP_COOKIE", "session=0ld")
+    status, out, err = submit(*by_cookie)
+    assert status == 1 and "the cookie of a fresh login" in err and "0ld" not in out + err
+
+
+def test_header_of_any_name_is_taken_from_the_environment(
+    submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubeflow.needs = ("X-Team-Key", "k3y")
+    by_header = ("--set", "cluster.auth.kind=header", "--set", "cluster.auth.header=X-Team-Key")
+    assert "TEXTGATE_KFP_HEADER, which is not set" in submit(*by_header)[2] and not kubeflow.requests
+    monkeypatch.setenv("TEXTGATE_KFP_HEADER", "k3y")
+    assert submit(*by_header)[0] == 0
+    assert all(sent["X-Team-Key"] == "k3y" for sent in kubeflow.headers)
+
+
+def test_a_projected_token_is_read_again_when_it_changes(config: Path, host: str, kubeflow: State) -> None:
+    token = config.parent / "token"
+    settings = load(config, ["cluster.auth.kind=service-account", f"cluster.auth.token_path={token}"])
+    with pytest.raises(TextgateError, match=r"no service-account token at .*token_path"):
+        Cluster.of(settings, host)
+    assert not kubeflow.requests
+    token.write_text("first\n")
+    kubeflow.needs = ("Authorization", "Bearer first")
+    cluster = Cluster.of(settings, host)
+    kubeflow.needs = ("Authorization", "Bearer second")
+    with pytest.raises(TextgateError, match="may run pipelines"):
+        list_runs(cluster, 1)
+    token.write_text("second\n")
+    assert list_runs(cluster, 1) == []
+
+
+def test_a_secret_that_no_header_can_hold_is_not_shown(submit: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTGATE_KFP_TOKEN", "tok\nen-äö")
+    status, out, err = submit()
+    assert status == 1 and "TEXTGATE_KFP_TOKEN has a line break" in err and "en-" not in out + err
+
+
+def test_a_secret_that_the_server_repeats_is_not_shown(
+    submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTGATE_KFP_TOKEN", "tok-3n")
+    kubeflow.multi_user = True
+    status, _, err = submit("--namespace", "team", "--experiment", "tok-3n")
+    assert (status, err) == (0, "")
+    kubeflow.faults = [Fault(".*", 302, headers={"Location": "https://login.example.com/tok-3n?next=x"})]
+    status, _, err = submit("--namespace", "team")
+    assert status == 1 and "https://login.example.com/***" in err and "tok-3n" not in err
+
+
+def test_no_redirect_is_followed(submit: Typed, kubeflow: State) -> None:
+    kubeflow.faults = [Fault("GET /healthz", 302, headers={"Location": "https://login.example.com/dex?state=1"})]
+    status, _, err = submit()
+    assert status == 1 and "sent on to https://login.example.com/dex)" in err and "login page" in err
+
+
+def test_access_that_is_forbidden_is_told_apart_from_trouble(submit: Typed, kubeflow: State) -> None:
+    kubeflow.faults = [Fault("POST /runs", 403)]
+    status, _, err = submit()
+    assert status == 1 and "refused access (HTTP 403: upstream is busy)" in err
+    assert sum(request == "POST /runs" for request in kubeflow.requests) == 1
+
+
+def test_certificates_are_checked_against_the_bundle(config: Path, kubeflow: State, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with loopback(kubeflow, authority.issue("127.0.0.1")) as host:
+        with pytest.raises(TextgateError, match=r"not trusted .*cluster\.auth\.ca_bundle"):
+            Cluster.of(load(config), host)
+        with pytest.raises(TextgateError, match="there is no file"):
+            Cluster.of(load(config, ["cluster.auth.ca_bundle=nowhere.pem"]), host)
+        assert not kubeflow.requests
+        assert Cluster.of(load(config, [f"cluster.auth.ca_bundle={authority.bundle}"]), host).namespace is None
+
+
+def test_host_and_namespace_come_from_the_config_where_no_option_names_them(
+    typed: Typed, config: Path, kubeflow: State, host: str
+) -> None:
+    kubeflow.multi_user = True
+    places = ("--set", f"cluster.host={host}", "--set", "cluster.namespace=team-a")
+    status, _, err = typed("submit", "--unchecked", "--config", str(config), *places)
+    assert (status, err) == (0, "")
+    assert typed("submit", "--unchecked", "--config", str(config), *places, "--namespace", "team-b")[0] == 0
+    assert [one.namespace for one in kubeflow.experiments.values()] == ["team-a"]
+    status, _, err = typed("submit", "--unchecked", "--config", str(config))
+    assert status == 1 and "no Kubeflow is named; give --host URL, or set cluster.host in the config" in err
+
+
+def test_credentials_in_the_host_are_refused_unseen(submit: Typed) -> None:
+    status, out, err = submit(at="https://me:s3cret@kubeflow.example.com")
+    assert status == 1 and "must hold no credentials" in err and "s3cret" not in out + err

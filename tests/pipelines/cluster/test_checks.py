@@ -52,3 +52,24 @@ def test_all_that_a_cluster_lacks_is_told_at_once() -> None:
 )
 def test_base_model_that_pods_reach_is_taken(config: Path, reference: str) -> None:
     check_settings(load(config, [f"base_model.reference={reference}", "deploy.mode=manual"]))
+
+
+@pytest.mark.parametrize(
+    ("place", "steps", "taken"),
+    [
+        ("s3://bucket/checkpoints", "[]", True),
+        ("/mnt/work/tiny", "[]", True),
+        ("/mnt/work/tiny", "[finetune]", True),
+        ("/mnt/work/tiny", "[fetch]", False),
+        ("/mnt/workshop", "[]", False),
+    ],
+)
+def test_checkpoints_lie_where_the_pod_finds_them_again(config: Path, place: str, steps: str, taken: bool) -> None:
+    claim = f"cluster.pvcs=[{{claim: work, path: /mnt/work, steps: {steps}}}]"
+    settings = load(config, [claim, f"training.checkpoint.place={place}"])
+    if taken:
+        check_settings(settings)
+    else:
+        with pytest.raises(TextgateError, match=r"training\.checkpoint\.place .*cluster\.pvcs that finetune mounts"):
+            check_settings(settings)
+    check_settings(settings, trains=False)

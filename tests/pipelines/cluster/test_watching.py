@@ -7,10 +7,19 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from pipelines.cluster import watching
+from components.base.settings import load
+from pipelines.cli.kubeflow import follow, lasting
+from pipelines.cluster import Cluster, watching
+from pipelines.cluster.states import STEP
+from pipelines.compile import compile_pipeline
+from pipelines.lint import read_spec, step_names
+from pipelines.promotion.compiling import compile_promotion
 from tests.pipelines.loopback_kfp import Fault, State
 
 Typed = Callable[..., tuple[int, str, str]]
@@ -112,3 +121,40 @@ def _interrupt_when_watched(kubeflow: State) -> None:
     while sum("GET /runs/" in request for request in kubeflow.requests) < 3:
         time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_watch_waits_as_long_as_the_server_asks(
+    submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(watching.time, "sleep", pauses.append)
+    kubeflow.faults = [Fault(A_RUN, 429, headers={"Retry-After": "17"})]
+    assert submit("--watch")[0] == 0
+    assert 17.0 in pauses
+
+
+def test_every_step_of_the_compiled_pipelines_is_shown(tmp_path: Path, config: Path) -> None:
+    settings = load(config, ["tokenization.shards=2"])
+    compile_pipeline(settings, tmp_path / "train.yaml")
+    compile_promotion(settings, tmp_path / "promotion.yaml")
+    for name in ("train", "promotion"):
+        names = step_names(read_spec(tmp_path / f"{name}.yaml"))
+        assert names and all(STEP.fullmatch(step) for step in names)
+
+
+def test_on_a_terminal_what_is_at_work_is_shown(kubeflow: State, host: str, config: Path, submit: Typed) -> None:
+    submit()
+    (run_id,) = kubeflow.runs
+    kubeflow.frames = [
+        ("RUNNING", {"fetch": "SUCCEEDED", "finetune": "RUNNING"}),
+        ("SUCCEEDED", {"finetune": "SUCCEEDED"}),
+    ]
+    written = StringIO()
+    console = Console(file=written, force_terminal=True, width=120)
+    follow(Cluster.of(load(config), host), run_id, console)
+    assert "1 steps ended" in written.getvalue() and "finetune" in written.getvalue()
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(8.24, "8.2 s"), (725, "12:05"), (11525, "3:12:05")])
+def test_times_are_readable(seconds: float, shown: str) -> None:
+    assert lasting(seconds) == shown

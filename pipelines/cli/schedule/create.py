@@ -1,0 +1,49 @@
+"""`textgate schedule create`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipelines.cli.kubeflow import experiment_option, kubeflow_options
+from pipelines.cli.options import typed
+
+
+@click.command()
+@click.option("--cron", required=True, help="Minute, hour, day, month and weekday; seconds may stand before. In UTC.")
+@click.option("--name", default="", help="The schedule's.  [default: the config's name]")
+@click.option("--replace", is_flag=True, help="Take the place of a schedule of that name with other content.")
+@click.option("--unchecked", is_flag=True, help="Do not ask the remotes for the data (only the cluster reaches them).")
+@experiment_option
+@kubeflow_options
+def command(
+    *,
+    cron: str,
+    name: str,
+    replace: bool,
+    unchecked: bool,
+    experiment: str,
+    config: Path,
+    overrides: tuple[str, ...],
+    host: str,
+    namespace: str,
+) -> None:
+    """Run the pipeline of a config again and again, one run at a time; times that were missed are left out.
+
+    Each run trains on the data version of now, and is compared with the champion of its own time. Doing this twice
+    changes nothing; with other data, settings or code, --replace puts the new schedule in the old one's place.
+    """
+    from components.base.settings import load
+    from pipelines.cluster import Cluster, check_settings
+    from pipelines.cluster.schedules import checked_cron, create
+    from pipelines.data.remote import check_remotes
+
+    settings = load(config, list(overrides))
+    check_settings(settings)
+    cron = checked_cron(cron)
+    if not unchecked:
+        check_remotes(settings, typed(config, overrides))
+    made = create(settings, Cluster.of(settings, host, namespace), cron, name, experiment, replace)
+    state = "" if made.enabled else f"; it is paused, and textgate schedule resume {made.name} starts it"
+    click.echo(f"schedule {made.name} {made.how}: {made.cron}{state}\n{made.schedule_id}")

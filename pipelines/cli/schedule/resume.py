@@ -1,0 +1,21 @@
+"""`textgate schedule resume`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipelines.cli.kubeflow import kubeflow_options, reach
+
+
+@click.command()
+@click.argument("name")
+@kubeflow_options
+def command(name: str, config: Path, overrides: tuple[str, ...], host: str, namespace: str) -> None:
+    """Start runs of the paused schedule NAME again."""
+    from pipelines.cluster.schedules import find_schedule, switch
+
+    cluster = reach(config, overrides, host, namespace)
+    already = "" if switch(cluster, find_schedule(cluster, name), on=True) else " already"
+    click.echo(f"schedule {name} runs again{already}")

@@ -1,0 +1,96 @@
+"""A Kubeflow that is busy, slow, away or cut off while it is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.base.errors import TextgateError
+from components.base.settings import load
+from pipelines.cluster import Cluster, client, errors
+from pipelines.cluster.errors import LONGEST_PAUSE_S, pause_after
+from pipelines.cluster.runs import list_runs
+from tests.pipelines.loopback_kfp import Fault, State
+
+Typed = Callable[..., tuple[int, str, str]]
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        *((where, what) for where in ("GET /healthz", "GET /pipelines", "POST /experiments") for what in (503, "drop")),
+        *(("POST /pipelines/upload_version", what) for what in (502, "html", "cut")),
+        *(("POST /runs", what) for what in (429, 500, 504, "drop", "cut")),
+    ],
+)
+def test_what_passes_is_outlived(submit: Typed, kubeflow: State, where: str, what: int | str) -> None:
+    kubeflow.faults = [Fault(f"{where}$", what, times=1 if what == "cut" else 2)]
+    status, _, err = submit()
+    assert (status, err) == (0, "")
+    assert not kubeflow.faults[0].times
+    assert (len(kubeflow.pipelines), len(kubeflow.versions), len(kubeflow.experiments)) == (1, 1, 1)
+    assert len(kubeflow.runs) == 1
+
+
+@pytest.mark.parametrize(
+    "where", ["POST /pipelines", "POST /pipelines/upload_version", "POST /experiments", "POST /runs"]
+)
+def test_what_was_done_though_its_answer_was_lost_is_not_done_twice(submit: Typed, kubeflow: State, where: str) -> None:
+    kubeflow.faults = [Fault(f"{where}$", "lost")]
+    status, out, err = submit()
+    assert (status, err) == (0, "") and not kubeflow.faults[0].times
+    assert (len(kubeflow.pipelines), len(kubeflow.versions), len(kubeflow.experiments)) == (1, 1, 1)
+    (run,) = kubeflow.runs
+    assert run in out
+
+
+def test_what_does_not_pass_is_told(submit: Typed, kubeflow: State) -> None:
+    kubeflow.faults = [Fault("POST /runs", 503, times=100)]
+    status, _, err = submit()
+    assert status == 1 and "did not start the run (HTTP 503: upstream is busy), asked several times" in err
+    assert sum(request == "POST /runs" for request in kubeflow.requests) == 1 + len(errors.PAUSES)
+
+
+@pytest.mark.parametrize(("status", "says"), [(400, "HTTP 400"), (404, "Kubeflow Pipelines API"), (409, "HTTP 409")])
+def test_what_is_refused_is_not_asked_again(submit: Typed, kubeflow: State, status: int, says: str) -> None:
+    kubeflow.faults = [Fault("POST /runs", status)]
+    code, _, err = submit()
+    assert code == 1 and says in err
+    assert sum(request == "POST /runs" for request in kubeflow.requests) == 1
+
+
+def test_a_slow_answer_is_waited_for_only_so_long(
+    submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "FIRST_ANSWER_S", (0.2, 0.2))
+    kubeflow.faults = [Fault("GET /healthz", 1.0, times=10)]
+    status, _, err = submit()
+    assert status == 1 and "does not answer" in err and "timed out" in err
+    assert not kubeflow.runs
+
+
+def test_the_pause_that_a_server_asks_for_is_kept_within_bounds() -> None:
+    busy = client.api.ApiException(429)
+    for asked, pause in (("7", 7.0), ("0", 0.5), ("86400", LONGEST_PAUSE_S), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.5)):
+        busy.headers = {"Retry-After": asked}
+        assert pause_after(busy, 0.5) == pause
+
+
+def test_an_answer_of_another_shape_is_no_fault_of_ours(config: Path, host: str, kubeflow: State) -> None:
+    cluster = Cluster.of(load(config), host)
+    kubeflow.faults = [Fault("GET /runs", "page")]
+    with pytest.raises(TextgateError, match=r"did not list the runs .*text/html in place of JSON.*TEXTGATE_KFP_TOKEN"):
+        list_runs(cluster, 1)
+
+
+def test_every_field_that_is_sent_is_one_of_the_published_api(submit: Typed, kubeflow: State) -> None:
+    status, _, err = submit(
+        "--set", "cluster.service_account=runner", "--set", "cluster.pipeline_root=s3://bucket/root"
+    )
+    assert (status, err) == (0, "")
+    (run,) = kubeflow.runs.values()
+    assert (run.service_account, run.runtime_config.pipeline_root) == ("runner", "s3://bucket/root")
+    assert json.loads(run.runtime_config.parameters["lineage"])["cluster"].startswith("http://127.0.0.1")

@@ -22,6 +22,7 @@ COMMANDS = {
     "diff": "what two runs differ in, from settings to predictions",
     "gate": "explain a verdict, or run the rules alone",
     "history": "show every promotion of a model, or check that none was removed or edited",
+    "image": "build the images of the cluster, push them, tell their digests",
     "init": "write a config for files of labelled texts",
     "lineage": "show what a run or a version was made of, and what came of it",
     "logs": "print what a step of a run on Kubeflow printed",

@@ -6,3 +6,4 @@ compile="$bin/uv pip compile --quiet --universal --generate-hashes --no-header -
 $compile pyproject.toml --group workstation --group dev -o requirements.lock
 $compile pyproject.toml -c requirements.lock -o infra/image/pipeline-cpu.lock
 $compile --no-deps infra/nodeps.in -o nodeps.lock
+$compile infra/image/mlflow.in -c requirements.lock -o infra/image/mlflow.lock

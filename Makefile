@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint golden lock clean
+.PHONY: help setup demo test bench lint golden lock stack stack-stop clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/ready  ## prepare .venv from the locks (about 4 GB; quick when nothing changed)
 
@@ -46,6 +46,13 @@ golden: setup  ## compile tests/pipelines/golden/ again, when the pipelines chan
 
 lock: setup  ## resolve the locks again, keeping what still fits
 	@sh infra/locks.sh $(BIN)
+
+stack: setup  ## MLflow on PostgreSQL with SeaweedFS on this machine; STACK=folder, MLFLOW_PORT=5000, S3_PORT, POSTGRES_PORT
+	@$(BIN)/python -m infra.local start $(if $(STACK),--folder $(STACK)) $(if $(MLFLOW_PORT),--mlflow-port $(MLFLOW_PORT)) \
+		$(if $(S3_PORT),--s3-port $(S3_PORT)) $(if $(POSTGRES_PORT),--postgres-port $(POSTGRES_PORT))
+
+stack-stop: setup  ## end it; what it keeps stays
+	@$(BIN)/python -m infra.local stop $(if $(STACK),--folder $(STACK))
 
 clean:  ## remove the environment and the caches of tools (never data or .textgate)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -10,3 +10,4 @@ $image pyproject.toml -o infra/image/pipeline-cpu.lock
 $image pyproject.toml infra/image/pipeline-gpu.in -o infra/image/pipeline-gpu.lock
 $image infra/image/serving.in --excludes infra/image/serving.excludes -o infra/image/serving.lock
 $compile --no-deps infra/nodeps.in -o nodeps.lock
+$compile infra/image/mlflow.in -c requirements.lock -o infra/image/mlflow.lock

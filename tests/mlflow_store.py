@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +23,8 @@ from components.base.base_models import REQUIRED
 from components.base.files import read_json, write_json
 from components.base.settings import Override, RunStep
 from components.gate.override import overridden
+from infra.local.mlflow import QUIET, command
+from infra.local.ports import free_port
 from tests.evaluations import make_champion, make_evaluation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,7 +70,7 @@ class MlflowServer:
         variables: Mapping[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.folder, self._port, self._tls = folder, _free_port(), tls
+        self.folder, self._port, self._tls = folder, free_port(), tls
         self._store = store or f"sqlite:///{folder}/mlflow.db"
         self._options = [*(artifacts or ("--artifacts-destination", str(folder / "artifacts"))), *options]
         self._variables = variables or {}
@@ -82,15 +82,12 @@ class MlflowServer:
 
     def start(self) -> None:
         """Returns when it answers."""
-        options = ["--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"]
-        options += ["--backend-store-uri", self._store, *self._options]
-        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        environment = {**os.environ, **quiet, **self._variables}
+        environment = {**os.environ, **QUIET, "MLFLOW_BACKEND_STORE_URI": self._store, **self._variables}
         log = self.folder / "server.log"
         with log.open("ab") as file:
-            command = [sys.executable, "-m", "mlflow", "server", *options]
+            start = command(self._port, *self._options)
             self._process = subprocess.Popen(
-                command, cwd=self.folder, stdout=file, stderr=file, env=environment, start_new_session=True
+                start, cwd=self.folder, stdout=file, stderr=file, env=environment, start_new_session=True
             )
         _wait(f"{self.uri}/health", self._process, log, self._tls)
 
@@ -228,12 +225,6 @@ def _clean(patch: pytest.MonkeyPatch, home: Path) -> None:
     patch.setenv("TEXTGATE_HOME", str(home))
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "TEXTGATE_FAILURES"):
         patch.delenv(name, raising=False)
-
-
-def _free_port() -> int:
-    with socket.socket() as attempt:
-        attempt.bind(("127.0.0.1", 0))
-        return int(attempt.getsockname()[1])
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path, tls: ssl.SSLContext | None) -> None:

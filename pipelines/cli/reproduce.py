@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @click.argument("run")
 @click.argument("version", default="")
 @click.option("--on", type=click.Choice(["here", "cluster"]), default="here", show_default=True, help="Where it runs.")
-@click.option("--host", default="", metavar="URL", help="With --on cluster: the Kubeflow Pipelines API.")
+@click.option(
+    "--host", default="", metavar="URL", help="With --on cluster, in place of the cluster.host that was recorded."
+)
 @click.option("--namespace", default="", help="With --on cluster: yours, where Kubeflow serves several users.")
 @to_option
 @click.option("--tolerance", type=click.FloatRange(0, 1), help="Of a probability, to be equivalent.  [default: 0.01]")
@@ -44,13 +46,13 @@ def command(
     from pipelines.reproduce.comparing import TOLERANCE, check_digests, compare
     from pipelines.reproduce.report import lines, store
 
-    if (on == "cluster") != bool(host):
-        raise TextgateError("--on cluster and --host URL go together")
+    if on == "here" and (host or namespace):
+        raise TextgateError("--host and --namespace go with --on cluster")
     check_to(to)
     original = find(run, version)
     check_digests(original)
-    cluster = ["--host", host, *(["--namespace", namespace] if namespace else [])] if host else []
-    again = find(made) if made else _make(original, to, overrides, cluster)
+    where = [*(["--host", host] if host else []), *(["--namespace", namespace] if namespace else [])]
+    again = find(made) if made else _make(original, to, overrides, where if on == "cluster" else None)
     found = compare(original, again, TOLERANCE if tolerance is None else tolerance, to)
     store(found, original, again)
     click.echo("\n".join(lines(found, original, again)))
@@ -58,10 +60,12 @@ def command(
         click.get_current_context().exit(1)
 
 
-def _make(original: RecordedRun, to: str, overrides: tuple[str, ...], cluster: list[str]) -> RecordedRun:
+def _make(original: RecordedRun, to: str, overrides: tuple[str, ...], cluster: list[str] | None) -> RecordedRun:
     from pipelines.local.folder import new_name
     from pipelines.reproduce.like import caches, like
     from pipelines.reproduce.reproduce import make_again
 
     name = new_name(original.name)
-    return make_again(like(original, name, overrides, to, [] if cluster else caches()), overrides, cluster)
+    here = cluster is None
+    wanted = like(original, name, overrides, to, caches() if here else [], here)
+    return make_again(wanted, overrides, cluster)

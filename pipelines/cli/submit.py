@@ -82,4 +82,4 @@ def _like(reference: str, to: str, name: str, overrides: tuple[str, ...]) -> Lik
     from pipelines.reproduce.like import like
 
     recorded = find(reference)
-    return like(recorded, name or new_name(recorded.name), overrides, to)
+    return like(recorded, name or new_name(recorded.name), overrides, to, here=False)

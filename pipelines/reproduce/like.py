@@ -26,7 +26,15 @@ from pipelines.data.version import VERSION_FILE, tracked
 from pipelines.lineage.recorded import RecordedRun
 
 # What --set may change of the recorded settings: where things lie, and what machines have more or less of.
-PLACES = ("data.remotes", "s3.", "base_model.reference", "training.checkpoint.", "training.threads", "training.devices")
+PLACES = (
+    "data.remotes",
+    "s3.",
+    "base_model.reference",
+    "training.checkpoint.",
+    "training.threads",
+    "training.devices",
+    "cluster.",
+)
 PINNED = ("base_model", "base_model_digest", "champion_version", "champion_digest", "champion_data")
 
 
@@ -69,9 +77,15 @@ class Like:
 
 
 def like(
-    recorded: RecordedRun, name: str, overrides: Sequence[str] = (), to: str = "", remotes: Sequence[str] = ()
+    recorded: RecordedRun,
+    name: str,
+    overrides: Sequence[str] = (),
+    to: str = "",
+    remotes: Sequence[str] = (),
+    here: bool = True,
 ) -> Like:
-    """With `remotes` asked for the data before those of the settings, and a place of its own for what training saves.
+    """With `remotes` asked for the data before those of the settings, and a place of its own for what training saves;
+    `here` where it is to run on this machine.
 
     Raises TextgateError where `overrides` change more than where things lie, or today's code does not know a setting.
     """
@@ -83,7 +97,7 @@ def like(
             " lie, and what this machine has"
         )
     settings = settings_again(recorded.settings(), overrides, f"what the run {recorded.shown} recorded")
-    moved = _moved(settings, recorded, name, overrides)
+    moved = _moved(settings, recorded, name, overrides, here)
     tried = list(dict.fromkeys([*remotes, *moved.data.remotes]))
     data = moved.data.model_copy(update={"remotes": tried})
     return Like(recorded, moved.model_copy(update={"data": data}), name, to)
@@ -99,14 +113,16 @@ def reproduction(recorded: RecordedRun, settings: Settings) -> Reproduction:
     return Reproduction(run_id=recorded.run_id, **{**pins, "base_model": settings.base_model.reference})
 
 
-def _moved(settings: Settings, recorded: RecordedRun, name: str, overrides: Sequence[str]) -> Settings:
+def _moved(settings: Settings, recorded: RecordedRun, name: str, overrides: Sequence[str], here: bool) -> Settings:
     training, base_model = settings.training, settings.base_model
     if not any(one.startswith("base_model.reference") for one in overrides):
         base_model = base_model.model_copy(update={"reference": recorded.tag("base_model")})
     if training.batch_size == "auto" and (found := recorded.params.get("training.batch_size", "")).isdigit():
         training = training.model_copy(update={"batch_size": int(found)})
     if place := training.checkpoint.place:
-        own = f"{place.rstrip('/')}/{name}" if "://" in place else str(home() / "reproductions" / f"{name}.saved")
+        mounted = not here and any(claim.holds(place, "finetune") for claim in settings.cluster.pvcs)
+        beside = "://" in place or mounted
+        own = f"{place.rstrip('/')}/{name}" if beside else str(home() / "reproductions" / f"{name}.saved")
         training = training.model_copy(update={"checkpoint": training.checkpoint.model_copy(update={"place": own})})
     pinned = base_model.model_copy(update={"warm_start": "none"})
     return settings.model_copy(update={"training": training, "base_model": pinned})

@@ -20,23 +20,23 @@ IMAGE_OF_A_STEP = re.compile(r"^ +image: (\S+)$", re.MULTILINE)
 TEXTGATE = ("-c", "from pipelines.cli import main; main()")
 
 
-def make_again(wanted: Like, overrides: Sequence[str] = (), cluster: Sequence[str] = ()) -> RecordedRun:
+def make_again(wanted: Like, overrides: Sequence[str] = (), cluster: Sequence[str] | None = None) -> RecordedRun:
     """The run like `wanted`, made on this machine, or with `cluster`, the options of textgate submit, on that.
 
     Raises TextgateError naming all that is missing and where it could be had, or the step that failed.
     """
-    run, commit = wanted.recorded, code.commit_of(wanted.recorded)
-    if lacking := missing(wanted, here=not cluster):
+    run, commit, here = wanted.recorded, code.commit_of(wanted.recorded), cluster is None
+    if lacking := missing(wanted, here=here):
         raise TextgateError(f"the run {run.shown} cannot be made again yet; missing is\n  " + "\n  ".join(lacking))
     folder = create_home() / "reproductions" / wanted.name
     with code.worktree(commit, run.diff(), folder) as checkout:
-        if why := environment.present(run, commit, here=not cluster):
+        if why := environment.present(run, commit, here=here):
             print(f"another environment is needed: {why}", flush=True)
             python = environment.prepare(run, checkout)
         else:
             print("the present environment is that of the run's lock, and is taken", flush=True)
             python = Path(sys.executable)
-        start = ["submit", "--watch", *cluster] if cluster else ["run"]
+        start = ["run"] if cluster is None else ["submit", "--watch", *cluster]
         options = ["--like", run.run_id, "--name", wanted.name, *(["--to", wanted.to] if wanted.to else [])]
         places = [word for override in overrides for word in ("--set", override)]
         command = [str(python), *TEXTGATE, *start, *options, *places]

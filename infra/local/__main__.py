@@ -1,0 +1,61 @@
+"""python -m infra.local start | stop, in the folder .textgate/stack unless told otherwise."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from components.base.errors import TextgateError
+from infra.local.stack import ENVIRONMENT, Ports, Stack
+
+DEFAULT = Path(".textgate/stack")
+FOLDER = click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT, show_default=True)
+
+
+@click.group(help=__doc__)
+def commands() -> None:
+    # As Ctrl-C: what was begun is ended again.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@commands.command()
+@FOLDER
+@click.option("--mlflow-port", type=int, default=0, help="a free one unless given")
+@click.option("--s3-port", type=int, default=0)
+@click.option("--postgres-port", type=int, default=0)
+def start(folder: Path, mlflow_port: int, s3_port: int, postgres_port: int) -> None:
+    """Starts what does not run; a second start changes nothing."""
+    stack = Stack(folder)
+    began = stack.start(Ports(mlflow_port, s3_port, postgres_port))
+    for name, address in stack.addresses().items():
+        click.echo(f"{name:<10} {'started' if name in began else 'is running':<10}  {address}")
+    click.echo(f"\nIn a shell that is to work with it ({', '.join(stack.environment())}):\n")
+    click.echo(f"  . {stack.folder / ENVIRONMENT}")
+
+
+@commands.command()
+@FOLDER
+def stop(folder: Path) -> None:
+    """Ends it; what it keeps stays."""
+    ended = Stack(folder).stop()
+    click.echo(f"stopped {', '.join(ended)}" if ended else "nothing was running")
+
+
+def main() -> None:
+    try:
+        commands.main(prog_name="python -m infra.local", standalone_mode=False)
+    except TextgateError as error:
+        sys.exit(str(error))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; what this start began was ended again", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

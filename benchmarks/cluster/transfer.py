@@ -7,12 +7,14 @@ file is one object, put once, and got once by each step that takes the artifact;
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
 import tempfile
 import time
 from collections import Counter
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import boto3
@@ -35,7 +37,7 @@ def figures(data: Path | None) -> list[Figure]:
         takers = _takers(Path(folder, "pipeline.yaml"))
         with running(Path(folder, "weed")) as server, environment(server.environment):
             seconds = {name: _move(server, name, files, Path(folder, "got")) for name, files in artifacts.items()}
-    sizes = {name: sum(file.stat().st_size for file in files) for name, files in artifacts.items()}
+        sizes = {name: sum(file.stat().st_size for file in files) for name, files in artifacts.items()}
     return _figures(sizes, seconds, takers)
 
 
@@ -63,7 +65,8 @@ def _artifacts(folder: Path) -> dict[str, list[Path]]:
     base_model, tables = installed_base_model(), folder / "tables"
     tables.mkdir()
     write_tables(tables, base_model, ROWS)
-    tokenize_all(tables, base_model)
+    with redirect_stdout(io.StringIO()):
+        tokenize_all(tables, base_model)
     shutil.move(tables / "encoded", folder / "encoded")
     weights = sum(file.stat().st_size for file in _files(base_model))
     for name, made in (("checkpoint", [weights] * 3), ("bundle", [weights // 4])):

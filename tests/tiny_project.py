@@ -200,8 +200,11 @@ def write_config(project: Path, **changes: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder outside the checkout with tiny.yaml, data.dvc, remote/, data/ and base_model/."""
-    project = tmp_path_factory.mktemp("project")
+    return write_project(tmp_path_factory.mktemp("project"))
+
+
+def write_project(project: Path) -> Path:
+    """The folder, outside the checkout, with tiny.yaml, data.dvc, remote/, data/ and base_model/."""
     write_version(project, split_rows(make_rows(360, noise=0.1)))
     write_base_model(project / "base_model")
     write_config(project)

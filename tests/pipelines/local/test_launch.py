@@ -167,7 +167,7 @@ def test_every_step_of_the_graph_is_known_and_cached_as_the_design_says(tmp_path
     from pipelines.compile import compile_pipeline
 
     settings = make_settings(promote={"mode": "auto"}, deploy={"mode": "auto"})
-    compile_pipeline(settings, tmp_path / "pipeline.yaml")
+    compile_pipeline(settings, tmp_path / "pipeline.yaml", local=True)
     spec = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())
     cached: dict[str, bool] = {}
     for component in [spec["root"], *spec["components"].values()]:

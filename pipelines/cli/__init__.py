@@ -13,6 +13,7 @@ import click
 COMMANDS = {
     "bench": "how much a server bears",
     "bundle": "show, verify or time a bundle",
+    "cache": "why a step of a run was taken from a cache, or ran",
     "cancel": "end a run on Kubeflow",
     "compile": "write the compiled pipeline of a config",
     "config": "check a config file",

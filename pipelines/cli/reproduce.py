@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option(
     "--host", default="", metavar="URL", help="With --on cluster, in place of the cluster.host that was recorded."
 )
-@click.option("--namespace", default="", help="With --on cluster: yours, where Kubeflow serves several users.")
+@click.option("--namespace", default="", help="With --on cluster.  [default: what was recorded]")
 @to_option
 @click.option("--tolerance", type=click.FloatRange(0, 1), help="Of a probability, to be equivalent.  [default: 0.01]")
 @click.option("--by", "made", metavar="RUN", default="", help="Compare with this run, and make none.")

@@ -136,13 +136,25 @@ def take_over(old: Run, new: Run, first: str) -> list[str]:
     """Lets `new` reuse what the steps of `old` before `first` wrote; returns their names."""
     kept = STEPS[: STEPS.index(first)] if first else STEPS
     taken = []
-    for entry in sorted(old.folder.glob("cache/*.json")):
-        step = step_of(next((path.parent.name for path in _artifacts(entry).values()), ""))
+    for entry, step in entries(old).items():
         if step in kept:
             shutil.copyfile(entry, new.folder / "cache" / entry.name)
             taken.append(step)
     new.reused = old.id
     return taken
+
+
+def entries(run: Run) -> dict[Path, str]:
+    """The entries of its cache, each with the step that made it, which one that was taken over has, too."""
+    found = {}
+    for entry in sorted(run.folder.glob("cache/*.json")):
+        found[entry] = step_of(next((path.parent.name for path in _artifacts(entry).values()), ""))
+    return found
+
+
+def is_whole(entry: Path) -> bool:
+    """Whether what it names is still there."""
+    return all(path.exists() for path in _artifacts(entry).values())
 
 
 def _artifacts(entry: Path) -> dict[str, Path]:

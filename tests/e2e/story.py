@@ -39,9 +39,9 @@ class Story:
         out, err = process.communicate(timeout=280)
         return process.returncode, out, err
 
-    def run(self, name: str, *arguments: str, status: int = 0) -> dict[str, Any]:
+    def run(self, name: str, *arguments: str, status: int = 0, **variables: str) -> dict[str, Any]:
         before = set(self.folders())
-        code, out, err = self.textgate("run", *arguments)
+        code, out, err = self.textgate("run", *arguments, **variables)
         assert code == status, out + err
         (folder,) = set(self.folders()) - before
         self.runs[name] = {**json.loads((folder / "run.json").read_text()), "out": out, "err": err}

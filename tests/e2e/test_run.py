@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.components.close.webhook import SECRET, webhook
 from tests.e2e.story import Story, wait_for_step
 from tests.tiny_project import LABELS, write_config
 
@@ -38,8 +39,14 @@ def test_first_run_ends_with_a_deployed_champion(story: Story) -> None:
     assert tracked.data.tags["textgate.outcome"] == "registered"
 
 
-def test_bad_data_is_a_recorded_refusal(story: Story) -> None:
-    run = story.run("invalid", "--config", "tiny.yaml", "--set", "validation.min_rows.train=100000")
+def test_bad_data_is_a_recorded_refusal_of_which_a_webhook_hears(story: Story) -> None:
+    changes = ("--set", "validation.min_rows.train=100000", "--set", "notify.kind=slack")
+    with webhook() as hook:
+        run = story.run("invalid", "--config", "tiny.yaml", *changes, TEXTGATE_WEBHOOK=hook.url, NO_PROXY="127.0.0.1")
+    ((text,),) = (one.values() for one in hook.got)
+    assert text.startswith(":no_entry: *tiny*: refused (refused-by-validation)") and "100000" in text
+    files = [path for path in Path(run["folder"]).rglob("*") if path.is_file()]
+    assert not any(SECRET.encode() in path.read_bytes() for path in files), "the webhook's URL is a secret"
     assert run["outcome"] == "refused-by-validation"
     assert set(story.states("invalid")) == {"resolve", "fetch", "validate", "record", "close"}
     assert "100000" in run["out"]

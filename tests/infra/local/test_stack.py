@@ -96,6 +96,7 @@ def test_the_first_start_tells_where_everything_is(stack: Stack, monkeypatch: py
         ["sh", "-c", f". {environment}; echo $MLFLOW_TRACKING_URI $AWS_SECRET_ACCESS_KEY"],
         capture_output=True,
         text=True,
+        check=True,
     )
     assert shell.stdout.split() == [values["MLFLOW_TRACKING_URI"], values["AWS_SECRET_ACCESS_KEY"]]
     commands = [" ".join(psutil.Process(found.pid).cmdline()) for found in processes(stack).values()]

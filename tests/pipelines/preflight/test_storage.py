@@ -65,7 +65,7 @@ def test_without_credentials_nothing_is_known(seaweed: str, monkeypatch: pytest.
 
 
 def test_what_only_the_cluster_resolves_is_not_known(seaweed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    inside = {"promote": {"mode": "auto", "log": f"{seaweed}/promotions"}}
+    inside: dict[str, Any] = {"promote": {"mode": "auto", "log": f"{seaweed}/promotions"}}
     (line,) = lines(**inside, s3={"endpoint": "http://seaweedfs.textgate.svc:8333"})
     assert line.state == "unknown" and "seaweedfs.textgate.svc" in line.said
     (typo,) = lines(**inside, s3={"endpoint": "http://seaweedfs.textgate.invalid:8333"})

@@ -52,8 +52,8 @@ def test_a_run_is_submitted_to_the_cluster_that_registers_nothing_and_uses_no_ca
     kubeflow.frames = [("SUCCEEDED", {"resolve": "SUCCEEDED"})]
     assert reproduce.make_again(wanted, cluster=["--host", host]).tag("reproduces") == run.run_id
     (submitted,) = kubeflow.runs.values()
-    parameters = submitted["runtime_config"]["parameters"]
-    assert submitted["display_name"] == "again"
+    parameters = submitted.runtime_config.parameters
+    assert submitted.display_name == "again"
     mark = from_json(RunStep, parameters["run"]).like
     assert mark and (mark.run_id, mark.champion_version) == (run.run_id, "3")
     assert from_json(GateStep, parameters["gate_settings"]).reproduction

@@ -1,0 +1,1 @@
+"""Why a step of a run was taken from a cache, or ran."""

@@ -62,9 +62,9 @@ def command(
     override, wanted = override_of(overridden, reason), _like(like, to, name, overrides)
     settings = wanted.settings if wanted else load(config, list(overrides))
     check_settings(settings, acts=not wanted)
+    cluster = Cluster.of(settings, host, namespace)
     if not unchecked and not wanted:
         check_remotes(settings, typed(config, overrides))
-    cluster = Cluster.of(settings, host, namespace)
     run = submit(settings, cluster, experiment, override, wanted)
     show(cluster, run, watch)
 

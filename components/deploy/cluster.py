@@ -1,4 +1,4 @@
-"""The one place that talks to Kubernetes: KServe's objects of one namespace, by server-side apply."""
+"""How Kubernetes is reached, and KServe's objects of one namespace there, by server-side apply."""
 
 from __future__ import annotations
 

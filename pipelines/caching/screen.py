@@ -27,7 +27,7 @@ def show(found: Mapping[str, Any]) -> None:
         if (more := len(changes) - MOST) > 0:
             console.print(f"{' ' * 25}and {more} others; --json has all")
     if any(step["state"] == "unknown" for step in found["steps"]):
-        console.print("whether a step ran or was taken from a cache is known to Kubeflow: --host URL asks it")
+        console.print("whether a step ran or was taken from a cache is known to Kubeflow: --on cluster asks it")
 
 
 def _line(change: Change) -> str:

@@ -42,8 +42,9 @@ def command(
     settings = load(config, list(overrides))
     check_settings(settings)
     cron = checked_cron(cron)
+    cluster = Cluster.of(settings, host, namespace)
     if not unchecked:
         check_remotes(settings, typed(config, overrides))
-    made = create(settings, Cluster.of(settings, host, namespace), cron, name, experiment, replace)
+    made = create(settings, cluster, cron, name, experiment, replace)
     state = "" if made.enabled else f"; it is paused, and textgate schedule resume {made.name} starts it"
     click.echo(f"schedule {made.name} {made.how}: {made.cron}{state}\n{made.schedule_id}")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kfp_server_api import V2beta1Run
 
 from pipelines.cli import main
 from tests.pipelines.caching.made import leave, recorded
@@ -51,22 +52,22 @@ def test_kubeflow_tells_what_came_from_its_cache(project: Path, typed: Typed, mo
     cached = dict.fromkeys(("fetch", "validate", "tokenize-shard", "tokenize-merge"), "SKIPPED")
     steps = {"resolve": "SUCCEEDED", **cached, "finetune": "SUCCEEDED", "quantize": "FAILED", "record-3": "SUCCEEDED"}
     kubeflow = State(frames=[("FAILED", steps)])
-    kubeflow.runs["job-second"] = {"run_id": "job-second"}
+    kubeflow.runs["job-second"] = V2beta1Run(run_id="job-second", display_name="job-second")
     with loopback(kubeflow) as host:
-        status, out, err = typed("job-second", "--host", host, "--json")
+        status, out, err = typed("job-second", "--on", "cluster", "--host", host, "--json")
         assert (status, err) == (0, "")
-        unknown = typed("job-third", "--host", host)
+        unknown = typed("job-third", "--on", "cluster", "--host", host)
     states = {step["step"]: step["state"] for step in json.loads(out)["steps"]}
     reached = {step: state for step, state in states.items() if state != "not reached"}
     kept = dict.fromkeys(("fetch", "validate", "tokenize"), "reused")
     assert reached == {"resolve": "ran", **kept, "finetune": "ran", "quantize": "failed", "record": "ran"}
-    assert unknown[0] == 1 and "does not tell of the run job-third (HTTP 404)" in unknown[2]
+    assert unknown[0] == 1 and "there is no run job-third on Kubeflow" in unknown[2]
 
 
 def test_without_a_kubeflow_it_is_said_who_knows(project: Path, typed: Typed) -> None:
     recorded(project, "first")
     status, out, _ = typed("job-first")
-    assert status == 0 and out.rstrip().endswith("--host URL asks it")
+    assert status == 0 and out.rstrip().endswith("--on cluster asks it")
 
 
 def test_a_run_that_nobody_knows(project: Path, typed: Typed) -> None:

@@ -25,7 +25,15 @@ from pipelines.data.version import VERSION_FILE, tracked
 from pipelines.lineage.recorded import RecordedRun
 
 # What --set may change of the recorded settings: where things lie, and what machines have more or less of.
-PLACES = ("data.remotes", "s3.", "base_model.reference", "training.checkpoint.", "training.threads", "training.devices")
+PLACES = (
+    "data.remotes",
+    "s3.",
+    "base_model.reference",
+    "training.checkpoint.",
+    "training.threads",
+    "training.devices",
+    "cluster.",
+)
 PINNED = ("base_model", "base_model_digest", "champion_version", "champion_digest", "champion_data")
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from components.base.errors import TextgateError
 from components.base.running import ROOT
 from components.base.settings import FetchStep, GateStep, RunStep, from_json
+from pipelines.cli import cli
 from pipelines.lineage.code import read_code
 from pipelines.reproduce import reproduce
 from pipelines.reproduce.like import like
@@ -52,8 +54,8 @@ def test_a_run_is_submitted_to_the_cluster_that_registers_nothing_and_uses_no_ca
     kubeflow.frames = [("SUCCEEDED", {"resolve": "SUCCEEDED"})]
     assert reproduce.make_again(wanted, cluster=["--host", host]).tag("reproduces") == run.run_id
     (submitted,) = kubeflow.runs.values()
-    parameters = submitted["runtime_config"]["parameters"]
-    assert submitted["display_name"] == "again"
+    parameters = submitted.runtime_config.parameters
+    assert submitted.display_name == "again"
     mark = from_json(RunStep, parameters["run"]).like
     assert mark and (mark.run_id, mark.champion_version) == (run.run_id, "3")
     assert from_json(GateStep, parameters["gate_settings"]).reproduction
@@ -68,3 +70,14 @@ def test_a_run_that_fails_again_says_so(project: Path, kubeflow: State, host: st
     with pytest.raises(TextgateError, match="the run again, made like first, failed"):
         reproduce.make_again(like(run, "again", to="tokenize"), cluster=["--host", host])
     assert not list(project.glob("**/reproductions/*"))
+
+
+def test_on_a_cluster_the_host_may_come_from_the_settings(project: Path, kubeflow: State, host: str) -> None:
+    run = record_run(project, "first", *STORES, git_commit=read_code(ROOT).commit)
+    record_run(project, "again", *STORES, reproduces=run.run_id)
+    named = CliRunner().invoke(cli, ["reproduce", run.run_id, "--on", "cluster"])
+    assert "name no Kubeflow; give --host URL" in str(named.exception)
+    wrong = CliRunner().invoke(cli, ["reproduce", run.run_id, "--host", host])
+    assert "--host and --namespace go with --on cluster" in str(wrong.exception)
+    CliRunner().invoke(cli, ["reproduce", run.run_id, "--on", "cluster", "--set", f"cluster.host={host}"])
+    assert "GET /healthz" in kubeflow.requests

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from components.base.errors import TextgateError
+from pipelines.cli.kubeflow import host_option, namespace_option
 from pipelines.cli.options import check_to, set_option, to_option
 
 if TYPE_CHECKING:
@@ -17,10 +18,8 @@ if TYPE_CHECKING:
 @click.argument("run")
 @click.argument("version", default="")
 @click.option("--on", type=click.Choice(["here", "cluster"]), default="here", show_default=True, help="Where it runs.")
-@click.option(
-    "--host", default="", metavar="URL", help="With --on cluster, in place of the cluster.host that was recorded."
-)
-@click.option("--namespace", default="", help="With --on cluster.  [default: what was recorded]")
+@host_option
+@namespace_option
 @to_option
 @click.option("--tolerance", type=click.FloatRange(0, 1), help="Of a probability, to be equivalent.  [default: 0.01]")
 @click.option("--by", "made", metavar="RUN", default="", help="Compare with this run, and make none.")
@@ -51,8 +50,7 @@ def command(
     check_to(to)
     original = find(run, version)
     check_digests(original)
-    where = [*(["--host", host] if host else []), *(["--namespace", namespace] if namespace else [])]
-    again = find(made) if made else _make(original, to, overrides, where if on == "cluster" else None)
+    again = find(made) if made else _make(original, to, overrides, on == "cluster", host, namespace)
     found = compare(original, again, TOLERANCE if tolerance is None else tolerance, to)
     store(found, original, again)
     click.echo("\n".join(lines(found, original, again)))
@@ -60,12 +58,19 @@ def command(
         click.get_current_context().exit(1)
 
 
-def _make(original: RecordedRun, to: str, overrides: tuple[str, ...], cluster: list[str] | None) -> RecordedRun:
+def _make(
+    original: RecordedRun, to: str, overrides: tuple[str, ...], on_cluster: bool, host: str, namespace: str
+) -> RecordedRun:
+    """On a cluster, the one that the run's own settings name where no host is given."""
     from pipelines.local.folder import new_name
     from pipelines.reproduce.like import caches, like
     from pipelines.reproduce.reproduce import make_again
 
-    name = new_name(original.name)
-    here = cluster is None
-    wanted = like(original, name, overrides, to, caches() if here else [], here)
-    return make_again(wanted, overrides, cluster)
+    remotes = [] if on_cluster else caches()
+    wanted = like(original, new_name(original.name), overrides, to, remotes, here=not on_cluster)
+    if not on_cluster:
+        return make_again(wanted, overrides)
+    host = host or wanted.settings.cluster.host
+    if not host:
+        raise TextgateError("the run's settings name no Kubeflow; give --host URL")
+    return make_again(wanted, overrides, ["--host", host, *(["--namespace", namespace] if namespace else [])])

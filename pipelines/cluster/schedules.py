@@ -22,7 +22,7 @@ from pipelines.cluster.client import ANSWER_S, Cluster, named
 from pipelines.cluster.submitting import find_experiment, how_it_runs
 from pipelines.cluster.uploading import upload
 from pipelines.compile import compile_pipeline, pipeline_arguments
-from pipelines.lint import check
+from pipelines.finetune import NAME
 
 # One field of a cron expression: *, a number, a name, a range, a list, steps.
 FIELD = re.compile(r"(\*|\?|\w+(-\w+)?)(/\d+)?(,(\*|\w+(-\w+)?)(/\d+)?)*")
@@ -155,7 +155,7 @@ def _work(settings: Settings, cluster: Cluster, name: str) -> dict[str, Any]:
         file = Path(folder) / "pipeline.yaml"
         compile_pipeline(settings, file)
         arguments = pipeline_arguments(settings, name, file, about={"cluster": cluster.host})
-        version, _ = upload(cluster, file, check(file).pipeline_info.name)
+        version, _ = upload(cluster, file, NAME)
     return how_it_runs(cluster, version, arguments)
 
 

@@ -11,8 +11,9 @@ from components.base.settings import STEP_NAMES
 
 ENDED = {"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"}
 BROKEN = {"FAILED", "CANCELED"}
-# What the tasks are called that run a container: a step, a shard of one, or the step again in another branch.
-STEP = re.compile(rf"({'|'.join(STEP_NAMES)})(-(shard|merge))?(-\d+)?")
+# What the tasks are called that run a container: a step, a shard of one, the step again in another branch; or as pages
+# show it, with the outcome that a record is of.
+STEP = re.compile(rf"({'|'.join(STEP_NAMES)})(-(shard|merge))?(-\d+| [a-z-]+)?")
 DRIVER = "-driver"
 
 

@@ -14,8 +14,9 @@ from pipelines.cluster.checks import check_settings
 from pipelines.cluster.client import ANSWER_S, Cluster, named
 from pipelines.cluster.uploading import upload
 from pipelines.compile import compile_pipeline, pipeline_arguments
-from pipelines.lint import check
+from pipelines.finetune import NAME
 from pipelines.local.folder import new_name
+from pipelines.promotion import pipeline as promotion
 from pipelines.promotion.compiling import compile_promotion, promotion_arguments
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def submit(
         file, about = Path(folder) / "pipeline.yaml", {"cluster": cluster.host}
         compile_pipeline(settings, file, to=like.to if like else "")
         arguments = pipeline_arguments(settings, name, file, override, about, like)
-        return _start(cluster, name, experiment or settings.name, file, arguments)
+        return _start(cluster, NAME, file, name, experiment or settings.name, arguments)
 
 
 def submit_promotion(
@@ -63,7 +64,8 @@ def submit_promotion(
         file = Path(folder) / "pipeline.yaml"
         compile_promotion(settings, file)
         arguments = promotion_arguments(settings, version, request)
-        return _start(cluster, new_name(settings.name), experiment or settings.name, file, arguments)
+        name = new_name(settings.name)
+        return _start(cluster, promotion.NAME, file, name, experiment or settings.name, arguments)
 
 
 def find_experiment(cluster: Cluster, name: str) -> str:
@@ -92,9 +94,10 @@ def how_it_runs(cluster: Cluster, version: Any, arguments: dict[str, str]) -> di
     }
 
 
-def _start(cluster: Cluster, name: str, experiment: str, file: Path, arguments: dict[str, str]) -> Submitted:
-    spec = check(file)
-    version, uploaded = upload(cluster, file, spec.pipeline_info.name)
+def _start(
+    cluster: Cluster, pipeline: str, file: Path, name: str, experiment: str, arguments: dict[str, str]
+) -> Submitted:
+    version, uploaded = upload(cluster, file, pipeline)
     where = find_experiment(cluster, experiment)
     run = api.V2beta1Run(experiment_id=where, display_name=name, **how_it_runs(cluster, version, arguments))
     run_id = _create(cluster, run)

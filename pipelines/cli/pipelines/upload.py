@@ -19,13 +19,12 @@ def command(config: Path, overrides: tuple[str, ...], host: str, namespace: str)
     from pipelines.cluster import Cluster
     from pipelines.cluster.uploading import upload
     from pipelines.compile import compile_pipeline
-    from pipelines.lint import check
+    from pipelines.finetune import NAME
 
     settings = load(config, list(overrides))
     cluster = Cluster.of(settings, host, namespace)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pipeline.yaml"
         compile_pipeline(settings, file)
-        pipeline = check(file).pipeline_info.name
-        version, uploaded = upload(cluster, file, pipeline)
-    click.echo(f"{pipeline} {version.display_name} {'uploaded' if uploaded else 'was there already'}")
+        version, uploaded = upload(cluster, file, NAME)
+    click.echo(f"{NAME} {version.display_name} {'uploaded' if uploaded else 'was there already'}")

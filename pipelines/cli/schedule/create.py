@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli.kubeflow import experiment_option, kubeflow_options
+from pipelines.cli.kubeflow import experiment_option, kubeflow_options, placed, ready, unchecked_option
 from pipelines.cli.options import typed
 
 
@@ -14,7 +14,7 @@ from pipelines.cli.options import typed
 @click.option("--cron", required=True, help="Minute, hour, day, month and weekday; seconds may stand before. In UTC.")
 @click.option("--name", default="", help="The schedule's.  [default: the config's name]")
 @click.option("--replace", is_flag=True, help="Take the place of a schedule of that name with other content.")
-@click.option("--unchecked", is_flag=True, help="Do not ask the remotes for the data (only the cluster reaches them).")
+@unchecked_option
 @experiment_option
 @kubeflow_options
 def command(
@@ -35,16 +35,13 @@ def command(
     changes nothing; with other data, settings or code, --replace puts the new schedule in the old one's place.
     """
     from components.base.settings import load
-    from pipelines.cluster import Cluster, check_settings
+    from pipelines.cluster import check_settings
     from pipelines.cluster.schedules import checked_cron, create
-    from pipelines.data.remote import check_remotes
 
-    settings = load(config, list(overrides))
+    settings = placed(load(config, list(overrides)), host, namespace)
     check_settings(settings)
     cron = checked_cron(cron)
-    cluster = Cluster.of(settings, host, namespace)
-    if not unchecked:
-        check_remotes(settings, typed(config, overrides))
+    cluster = ready(settings, unchecked=unchecked, experiment=experiment, options=typed(config, overrides))
     made = create(settings, cluster, cron, name, experiment, replace)
     state = "" if made.enabled else f"; it is paused, and textgate schedule resume {made.name} starts it"
     click.echo(f"schedule {made.name} {made.how}: {made.cron}{state}\n{made.schedule_id}")

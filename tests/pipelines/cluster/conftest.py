@@ -35,12 +35,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def compile_once(settings: Settings, path: Path, to: str = "") -> None:
-    """Compiles for real, but once for each of the modes, on which alone the file depends here."""
-    modes = settings.promote.mode, settings.deploy.mode
-    if modes not in compiled:
-        compile_pipeline(settings, path)
-        compiled[modes] = path.read_bytes()
-    path.write_bytes(compiled[modes])
+    """Compiles for real, but once for all that are alike."""
+    alike = settings.model_dump_json(exclude={"data"}), to
+    if alike not in compiled:
+        compile_pipeline(settings, path, to)
+        compiled[alike] = path.read_bytes()
+    path.write_bytes(compiled[alike])
 
 
 @pytest.fixture

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from components.base.errors import TextgateError
 from components.base.running import ROOT
 from components.base.settings import FetchStep, GateStep, RunStep, from_json
+from pipelines.cli import cli
 from pipelines.lineage.code import read_code
 from pipelines.reproduce import reproduce
 from pipelines.reproduce.like import like
@@ -68,3 +70,14 @@ def test_a_run_that_fails_again_says_so(project: Path, kubeflow: State, host: st
     with pytest.raises(TextgateError, match="the run again, made like first, failed"):
         reproduce.make_again(like(run, "again", to="tokenize"), cluster=["--host", host])
     assert not list(project.glob("**/reproductions/*"))
+
+
+def test_on_a_cluster_the_host_may_come_from_the_settings(project: Path, kubeflow: State, host: str) -> None:
+    run = record_run(project, "first", *STORES, git_commit=read_code(ROOT).commit)
+    record_run(project, "again", *STORES, reproduces=run.run_id)
+    named = CliRunner().invoke(cli, ["reproduce", run.run_id, "--on", "cluster"])
+    assert "name no Kubeflow; give --host URL" in str(named.exception)
+    wrong = CliRunner().invoke(cli, ["reproduce", run.run_id, "--host", host])
+    assert "--host and --namespace go with --on cluster" in str(wrong.exception)
+    CliRunner().invoke(cli, ["reproduce", run.run_id, "--on", "cluster", "--set", f"cluster.host={host}"])
+    assert "GET /healthz" in kubeflow.requests

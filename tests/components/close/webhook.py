@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -33,6 +33,10 @@ def webhook() -> Iterator[Hook]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            with suppress(OSError):  # who waited has gone
+                self._answer()
+
+        def _answer(self) -> None:
             hook.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             time.sleep(hook.wait_s)
             self.send_response(hook.status)

@@ -23,6 +23,7 @@ from benchmarks.data.tokenization import installed_base_model, tokenize_all, wri
 from benchmarks.harness import Figure, environment
 from pipelines.compile import compile_pipeline
 from pipelines.lint import read
+from pipelines.local.folder import step_of
 from tests.pipelines.golden_files import settings_with
 from tests.weed import Weed, running
 
@@ -89,17 +90,18 @@ def _write_random(path: Path, size: int) -> None:
 
 
 def _takers(path: Path) -> Counter[str]:
-    """How many steps take the artifact, in the pipeline that goes all the way."""
+    """How many steps take the artifact in a run that goes all the way; of the records it makes one."""
     compile_pipeline(settings_with({}), path)
     compiled = read(path)
-    taken: Counter[str] = Counter()
-    for _, task, _ in compiled.tasks():
+    taken = set()
+    for where, task, _ in compiled.tasks():
         if not compiled.spec.components[task.component_ref.name].executor_label:
             continue
+        step = step_of(where.rpartition(".")[2])
         for given in task.inputs.artifacts.values():
             outer = re.sub(r"^pipelinechannel--[a-z-]+-", "", given.component_input_artifact)
-            taken[given.task_output_artifact.output_artifact_key or outer] += 1
-    return taken
+            taken.add((step, given.task_output_artifact.output_artifact_key or outer))
+    return Counter(artifact for _, artifact in taken)
 
 
 def _move(server: Weed, name: str, files: list[Path], got: Path) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from components.base.errors import TextgateError
+from infra.local.process import is_zombie
 
 USER = "mlflow"
 DATA, SECRET = "data", "password"
@@ -65,6 +66,13 @@ def make(bin_folder: Path, folder: Path, password: str) -> None:
     if done.returncode:
         raise TextgateError(f"initdb could not make a database in {folder}: {done.stderr.strip()}")
     (folder / partial).rename(folder / DATA)
+
+
+def remove_mark_of_zombie(folder: Path) -> None:
+    """PostgreSQL itself removes the mark of one that was killed, unless its number is that of a zombie still."""
+    mark = folder / DATA / "postmaster.pid"
+    if mark.exists() and is_zombie(int(mark.read_text().split()[0])):
+        mark.unlink()
 
 
 def command(bin_folder: Path, folder: Path, port: int, *options: str) -> list[str]:

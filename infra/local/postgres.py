@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from components.base.errors import TextgateError
-from infra.local.process import is_zombie
+from infra.local.process import is_zombie, run_whole
 
 USER = "mlflow"
 DATA, SECRET = "data", "password"
@@ -60,11 +60,11 @@ def make(bin_folder: Path, folder: Path, password: str) -> None:
     initdb = [str(bin_folder / "initdb"), "-D", partial, "-U", USER, "-A", "scram-sha-256", "--pwfile", SECRET]
     initdb += ["-E", "UTF8", "--locale=C", "--no-sync"]
     try:
-        done = subprocess.run(initdb, check=False, cwd=folder, capture_output=True, text=True, **account)
+        status, said = run_whole(initdb, folder, account)
     finally:
         secret.unlink()
-    if done.returncode:
-        raise TextgateError(f"initdb could not make a database in {folder}: {done.stderr.strip()}")
+    if status:
+        raise TextgateError(f"initdb could not make a database in {folder}: {said}")
     (folder / partial).rename(folder / DATA)
 
 

@@ -79,6 +79,20 @@ def start(
         return Detached(process.pid, 0.0, str(folder.resolve()), "")
 
 
+def run_whole(command: list[str], folder: Path, who: Mapping[str, Any]) -> tuple[int, str]:
+    """The exit status and what it said of errors. Where the wait is interrupted, its children end with it."""
+    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=folder, start_new_session=True, **pipes, **who)
+    try:
+        said = process.communicate()[1]
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return process.returncode, said.strip()
+
+
 def is_zombie(pid: int) -> bool:
     """Whether it has ended, and nobody has asked how: where the first process of a container does not, it stays so."""
     try:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from components.base.errors import TextgateError
+from infra.local.process import is_zombie, run_whole
 
 USER = "mlflow"
 DATA, SECRET = "data", "password"
@@ -59,12 +60,19 @@ def make(bin_folder: Path, folder: Path, password: str) -> None:
     initdb = [str(bin_folder / "initdb"), "-D", partial, "-U", USER, "-A", "scram-sha-256", "--pwfile", SECRET]
     initdb += ["-E", "UTF8", "--locale=C", "--no-sync"]
     try:
-        done = subprocess.run(initdb, check=False, cwd=folder, capture_output=True, text=True, **account)
+        status, said = run_whole(initdb, folder, account)
     finally:
         secret.unlink()
-    if done.returncode:
-        raise TextgateError(f"initdb could not make a database in {folder}: {done.stderr.strip()}")
+    if status:
+        raise TextgateError(f"initdb could not make a database in {folder}: {said}")
     (folder / partial).rename(folder / DATA)
+
+
+def remove_mark_of_zombie(folder: Path) -> None:
+    """PostgreSQL itself removes the mark of one that was killed, unless its number is that of a zombie still."""
+    mark = folder / DATA / "postmaster.pid"
+    if mark.exists() and is_zombie(int(mark.read_text().split()[0])):
+        mark.unlink()
 
 
 def command(bin_folder: Path, folder: Path, port: int, *options: str) -> list[str]:

@@ -58,8 +58,7 @@ class Service:
         return self.folder.with_suffix(".log")
 
     def spawn(self) -> Detached:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.prepare()
+        """To be called once `prepare` is done, in a folder that is there."""
         return start(self.command(), self.folder, self.log, self.variables, self.who)
 
     def wait(self, process: Detached) -> None:
@@ -83,6 +82,7 @@ def database(folder: Path, port: int, access: Access) -> Service:
     def prepare() -> None:
         if not (folder / postgres.DATA).exists():
             postgres.make(found, folder, access.database)
+        postgres.remove_mark_of_zombie(folder)
 
     return Service(
         "postgres",

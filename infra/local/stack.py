@@ -18,7 +18,7 @@ from components.base.errors import TextgateError
 from components.base.files import write_json
 from infra.local import seaweed
 from infra.local.ports import choose, free_port
-from infra.local.process import Detached
+from infra.local.process import Detached, uninterrupted
 from infra.local.services import ADMIN, ATTEMPTS, BUCKET, Access, Service, database, objects, tracking
 
 STATE, ACCESS, ENVIRONMENT, LOCK = "state.json", "access.json", "environment", "lock"
@@ -49,8 +49,9 @@ class Stack:
             try:
                 self._choose_ports(ports or Ports())
                 for service in self._services():
-                    if self._ensure(service):
+                    if not self._runs(service):
                         began.append(service.name)
+                        self._begin(service)
             except BaseException:
                 self._end(began)
                 raise
@@ -86,24 +87,28 @@ class Stack:
     def database_uri(self) -> str:
         return self._services()[-1].variables["MLFLOW_BACKEND_STORE_URI"]
 
-    def _ensure(self, service: Service) -> bool:
-        """Whether it had to be started."""
+    def _runs(self, service: Service) -> bool:
         process = self._processes().get(service.name)
-        if process and process.alive():
-            service.wait(process)
+        if process is None or not process.alive():
             return False
+        service.wait(process)
+        return True
+
+    def _begin(self, service: Service) -> None:
+        """Once more where it ends at once: somebody may have taken its port, or what was killed has just ended."""
         for attempt in range(ATTEMPTS):
-            if process:
-                process.stop()  # what a process that was killed has left behind
-            process = service.spawn()
-            self._record(service.name, process)
+            if before := self._processes().get(service.name):
+                before.stop()  # what a process that was killed has left behind
+            service.folder.mkdir(parents=True, exist_ok=True)
+            service.prepare()
+            with uninterrupted():
+                process = service.spawn()
+                self._record(service.name, process)
             try:
-                service.wait(process)
-                break
+                return service.wait(process)
             except TextgateError:
                 if process.alive() or attempt == ATTEMPTS - 1:
                     raise
-        return True
 
     def _end(self, names: list[str]) -> None:
         """In the opposite order of starting."""

@@ -55,7 +55,6 @@ def private_store(folder: Path) -> Iterator[None]:
             yield
         finally:
             podman("system", "reset", "--force", check=False)
-            subprocess.run(["umount", "-q", "-l", f"{folder}/graph/overlay"], check=False)
             shutil.rmtree(folder, ignore_errors=True)
 
 

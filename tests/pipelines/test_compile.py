@@ -7,20 +7,18 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from packaging.utils import canonicalize_name
 
 from components.base.lineage_files import unpack
 from components.base.settings import BaseModelSettings, Override, Settings, from_json, load
 from pipelines.cli.options import ENDS
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.lint import check, find_faults, read, read_spec, step_names
-from pipelines.local.launch import QUIET
+from tests.images.dockerfile import sources
 
 ROOT = Path(__file__).parents[2]
 FIRST_STEPS = {"resolve", "fetch", "validate", "tokenize", "finetune", "quantize", "evaluate", "gate", "register"}
@@ -150,52 +148,11 @@ def test_compiled_pipeline_has_no_faults(compiled: Path) -> None:
 
 
 def test_bodies_import_what_the_image_holds(pipeline: dict[str, Any]) -> None:
-    held = {*_copied(), *sys.stdlib_module_names, "kfp"}
+    held = {*sources("pipeline-cpu"), *sys.stdlib_module_names, "kfp"}
     bodies = {name: one["container"]["command"][3] for name, one in pipeline["deploymentSpec"]["executors"].items()}
     assert len(bodies) == len([one for one in pipeline["components"].values() if "executorLabel" in one])
     for name, body in bodies.items():
         assert set(_imports(ast.parse(body))) <= held, name
-
-
-def test_copied_code_imports_what_the_image_holds() -> None:
-    locked = re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "infra/image/pipeline-cpu.lock").read_text(), re.MULTILINE)
-    packages = {canonicalize_name(name) for name in locked}
-    distributions = packages_distributions()
-    for file in (file for package in _copied() for file in sorted((ROOT / package).rglob("*.py"))):
-        for module in set(_imports(ast.parse(file.read_text()))) - _copied() - sys.stdlib_module_names:
-            providers = {canonicalize_name(name) for name in distributions.get(module, [])}
-            assert providers & packages, f"{file.relative_to(ROOT)} imports {module}, which the image does not have"
-
-
-def test_image_is_as_quiet_as_a_local_run() -> None:
-    instructions = _instructions()
-    env = dict(pair.split("=", 1) for line in instructions if line.startswith("ENV ") for pair in line.split()[1:])
-    assert env.items() >= QUIET.items()
-    assert not any("DONTWRITEBYTECODE" in line for line in instructions)
-
-
-def test_files_that_the_image_copies_reach_the_build() -> None:
-    ignore = (ROOT / ".dockerignore").read_text().splitlines()
-    assert "*" in ignore
-    kept = [line.removeprefix("!") for line in ignore if line.startswith("!")]
-    for source in _sources():
-        assert any(Path(source).match(pattern) for pattern in kept), source
-        assert (ROOT / source).exists(), source
-
-
-def _instructions() -> list[str]:
-    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    return re.sub(r"\\\n\s*", "", text).splitlines()
-
-
-def _sources() -> list[str]:
-    copies = [line.split()[1:] for line in _instructions() if line.startswith("COPY ") and "--from" not in line]
-    return [source for *sources, _ in copies for source in sources]
-
-
-def _copied() -> set[str]:
-    """The packages of this repository in the image."""
-    return {source for source in _sources() if (ROOT / source).is_dir()}
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:

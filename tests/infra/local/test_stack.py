@@ -95,7 +95,6 @@ def test_the_first_start_tells_where_everything_is(stack: Stack, monkeypatch: py
     shell = subprocess.run(
         ["sh", "-c", f". {environment}; echo $MLFLOW_TRACKING_URI $AWS_SECRET_ACCESS_KEY"],
         capture_output=True,
-        check=False,
         text=True,
         check=True,
     )

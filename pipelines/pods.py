@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kfp import dsl, kubernetes
@@ -24,13 +24,13 @@ TRIES_END = f"{365 * 24 * 3600}s"
 Apply = Callable[[], None]
 
 
-def pods(settings: Settings, local: bool) -> Apply:
+def pods(settings: Settings, local: bool, trains: bool = True) -> Apply:
     """What a pipeline function calls when all of its tasks are there. A run of this machine has no pods: there, only
-    the retries of fine-tuning count.
+    the retries of fine-tuning count. `trains` is as in faults.
 
     Raises TextgateError where the settings give no pod.
     """
-    if not local and (lacking := faults(settings)):
+    if not local and (lacking := faults(settings, trains)):
         raise TextgateError("this config gives no pods on a cluster:\n  " + "\n  ".join(lacking))
 
     def apply() -> None:
@@ -55,25 +55,30 @@ def limits(settings: Settings, local: bool) -> dict[str, Any]:
     return {"pipeline_root": cluster.pipeline_root or None, "pipeline_config": config}
 
 
-def faults(settings: Settings) -> list[str]:
-    """Why steps could not run in pods as the settings have it, and what to do."""
-    found, place = [], settings.training.checkpoint.place
+def faults(settings: Settings, trains: bool = True) -> list[str]:
+    """Why steps could not run in pods as the settings have it, and what to do; without `trains`, those of a promotion
+    alone."""
+    found = []
     image = image_of(settings.cluster.image)
     if not PINNED.fullmatch(image):
         found.append(
             f"the image {image} is not pinned, so that a tag moved later would change what runs; set cluster.image or"
             " TEXTGATE_IMAGE to registry/name@sha256:<64 hex digits>"
         )
+    return [*found, *_training_faults(settings)] if trains else found
+
+
+def _training_faults(settings: Settings) -> Iterator[str]:
+    place, notify = settings.training.checkpoint.place, settings.notify
     kept = place.startswith("s3://") or any(claim.holds(place, "finetune") for claim in settings.cluster.pvcs)
     if place and not kept:
-        found.append(
+        yield (
             f"training.checkpoint.place {place} goes with the pod; use s3://bucket/prefix, or a folder on a claim of"
             " cluster.pvcs that finetune mounts"
         )
-    notify, secrets = settings.notify, settings.cluster.secrets
-    if notify.kind != "none" and not notify.secret and not any(WEBHOOK in one.env for one in secrets):
-        found.append(f"notify.kind {notify.kind} needs notify.secret, the Secret that holds the webhook's address")
-    return found
+    told = notify.secret or any(WEBHOOK in one.env for one in settings.cluster.secrets)
+    if notify.kind != "none" and not told:
+        yield f"notify.kind {notify.kind} needs notify.secret, the Secret that holds the webhook's address"
 
 
 def _give(task: Any, step: str, settings: Settings) -> None:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 def show(cluster: Cluster, run: Submitted, watch: bool) -> None:
     """Where it is; with `watch`, each step as it comes. Raises TextgateError then unless the run succeeds."""
-    from components.base.image import IMAGE
+    from components.base.image import image_of
 
     console = Console(highlight=False, soft_wrap=True)
     known = "uploaded" if run.uploaded else "which was there already"
     console.print(f"[bold]{run.name}[/] runs version {run.version} of the pipeline, {known}")
-    console.print(f"[bold]image[/] {escape(IMAGE)}")
+    images = [image_of(cluster.settings.image), *([cluster.settings.gpu_image] if cluster.settings.gpu_image else [])]
+    console.print(f"[bold]image[/] {escape(', '.join(images))}")
     console.print(f"[bold]run[/] {run.run_id}")
     console.print(f"[bold]page[/] {escape(run.link)}")
     if watch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from components.base.errors import TextgateError
 from components.base.settings import Settings
+from pipelines import pods
 
 STORE = "s3://bucket/prefix"
 MODELS = ("package://module/path", "hf://org/name@revision", "mlflow://NAME/VERSION", STORE)
@@ -17,8 +18,7 @@ def check_settings(settings: Settings, trains: bool = True, acts: bool = True) -
         places += [("data.remotes", remote, (STORE,)) for remote in settings.data.remotes]
         places.append(("base_model.reference", settings.base_model.reference, MODELS))
     faults = [fault for place in places if (fault := _place_fault(*place))]
-    if trains and (fault := _checkpoint_fault(settings)):
-        faults.append(fault)
+    faults += pods.faults(settings, trains)
     if acts and settings.deploy.mode == "auto" and settings.deploy.target == "local":
         faults.append(
             "deploy.mode auto reaches only a server of this machine; use --set deploy.mode=manual, or --set"
@@ -34,14 +34,3 @@ def _place_fault(key: str, place: str, allowed: tuple[str, ...]) -> str:
     kind = place if "://" in place else f"a folder of this machine ({place or 'promotions in the workspace'})"
     example = f"[{allowed[0]}]" if key == "data.remotes" else allowed[0]
     return f"{key} is {kind}; a cluster needs {' or '.join(allowed)}, as --set '{key}={example}'"
-
-
-def _checkpoint_fault(settings: Settings) -> str:
-    place = settings.training.checkpoint.place
-    mounted = any(claim.holds(place, "finetune") for claim in settings.cluster.pvcs)
-    if not place or mounted or place.startswith("s3://"):
-        return ""
-    return (
-        f"training.checkpoint.place is a folder of this machine ({place}); a cluster needs {STORE}, or a path on a"
-        " claim of cluster.pvcs that finetune mounts"
-    )

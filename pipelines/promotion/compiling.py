@@ -12,7 +12,9 @@ from pipelines.promotion.pipeline import build
 
 def compile_promotion(settings: Settings, path: Path, manifests: bool = False) -> None:
     """As compile_pipeline, for a cluster; whether it deploys is part of the pipeline, all else are arguments."""
-    pipeline = build(settings.deploy.mode == "auto", pods(settings, local=False), limits(settings, local=False))
+    pipeline = build(
+        settings.deploy.mode == "auto", pods(settings, local=False, trains=False), limits(settings, local=False)
+    )
     write_pipeline(pipeline, path, namespace=settings.cluster.namespace, manifests=manifests)
 
 

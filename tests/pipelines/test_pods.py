@@ -169,11 +169,11 @@ def test_what_no_pod_could_use_is_refused_and_nothing_written(
 ) -> None:
     settings = settings_with(changes)
     assert [line for line in faults(settings) if said in line] == faults(settings) != []
-    for compiling in (compile_pipeline, compile_promotion):
-        with pytest.raises(TextgateError, match=said):
-            compiling(settings, tmp_path / "pipeline.yaml")
+    with pytest.raises(TextgateError, match=said):
+        compile_pipeline(settings, tmp_path / "pipeline.yaml")
     assert list(tmp_path.iterdir()) == []
-    compile_pipeline(settings, tmp_path / "pipeline.yaml", local=True)
+    compile_pipeline(settings, tmp_path / "local.yaml", local=True)
+    compile_promotion(settings, tmp_path / "promotion.yaml")
 
 
 def test_an_image_without_digest_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ DATA, SECRET = "data", "password"
 def programs() -> Path | None:
     """The folder of initdb and postgres; Debian has it for each version."""
     found = shutil.which("initdb")
-    folders = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_number)
+    folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_number)
     return folders[-1] if folders else None
 
 

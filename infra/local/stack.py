@@ -81,7 +81,6 @@ class Stack:
             "MLFLOW_TRACKING_USERNAME": ADMIN,
             "MLFLOW_TRACKING_PASSWORD": access.admin,
             **access.identity.environment(f"http://127.0.0.1:{ports[S3][-1]}"),
-            "TEXTGATE_STACK_BUCKET": f"s3://{BUCKET}",
         }
 
     def database_uri(self) -> str:

@@ -19,7 +19,7 @@ from components.base.files import write_json
 from infra.local import seaweed
 from infra.local.ports import choose, free_port
 from infra.local.process import Detached, uninterrupted
-from infra.local.services import ADMIN, ATTEMPTS, BUCKET, Access, Service, database, objects, tracking
+from infra.local.services import ADMIN, ATTEMPTS, Access, Service, database, objects, tracking
 
 STATE, ACCESS, ENVIRONMENT, LOCK = "state.json", "access.json", "environment", "lock"
 POSTGRES, S3, MLFLOW = "postgres", "seaweedfs", "mlflow"

@@ -20,8 +20,9 @@ DATA, SECRET = "data", "password"
 def programs() -> Path | None:
     """The folder of initdb and postgres; Debian has it for each version."""
     found = shutil.which("initdb")
-    folders = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_number)
-    return folders[-1] if folders else None
+    if found:
+        return Path(found).resolve().parent
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), key=_number, default=None)
 
 
 def _number(folder: Path) -> float:

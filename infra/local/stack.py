@@ -19,7 +19,7 @@ from components.base.files import write_json
 from infra.local import seaweed
 from infra.local.ports import choose, free_port
 from infra.local.process import Detached, uninterrupted
-from infra.local.services import ADMIN, ATTEMPTS, BUCKET, Access, Service, database, objects, tracking
+from infra.local.services import ADMIN, ATTEMPTS, Access, Service, database, objects, tracking
 
 STATE, ACCESS, ENVIRONMENT, LOCK = "state.json", "access.json", "environment", "lock"
 POSTGRES, S3, MLFLOW = "postgres", "seaweedfs", "mlflow"
@@ -81,7 +81,6 @@ class Stack:
             "MLFLOW_TRACKING_USERNAME": ADMIN,
             "MLFLOW_TRACKING_PASSWORD": access.admin,
             **access.identity.environment(f"http://127.0.0.1:{ports[S3][-1]}"),
-            "TEXTGATE_STACK_BUCKET": f"s3://{BUCKET}",
         }
 
     def database_uri(self) -> str:

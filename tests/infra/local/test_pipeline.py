@@ -75,8 +75,9 @@ def log(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> list[Entry]:
 def test_the_pipeline_runs_against_the_stack(story: Story, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow by HTTP with a password, data and promotion log and artifacts on S3; nothing of it on this disk."""
     before = set(story.folders())
-    code, out, err = story.textgate("run", "--config", "tiny.yaml", **stack.environment())
-    assert code == 0, out + err
+    process = story.start("run", "--config", "tiny.yaml", **stack.environment())
+    out, err = process.communicate(timeout=900)
+    assert process.returncode == 0, out + err
     (folder,) = set(story.folders()) - before
     run = json.loads((folder / "run.json").read_text())
     assert run["outcome"] == "registered"

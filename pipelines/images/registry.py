@@ -31,7 +31,19 @@ MANIFESTS = ", ".join(
 REFERENCE = re.compile(
     r"(?P<name>[A-Za-z0-9.-]+(:\d+)?(/[a-z0-9._/-]+)?)(:(?P<tag>[\w][\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
-TIMEOUT_S = 20.0
+ANSWER_S = httpx.Timeout(10.0, connect=4.0)
+
+
+class Absent(TextgateError):
+    """It answers, and has no such image."""
+
+
+class Refused(TextgateError):
+    """It answers, and does not let these credentials, or none, see the image."""
+
+
+class Unreachable(TextgateError):
+    """It does not answer, or not as a registry does."""
 
 
 @dataclass(frozen=True)
@@ -60,29 +72,28 @@ def parse(reference: str) -> Reference:
 
 
 def pinned(reference: str) -> str:
-    """name@sha256:... of what the registry has under this reference. Raises TextgateError where it has none, does not
-    answer or lets nobody in."""
+    """name@sha256:... of what the registry has under this reference. Raises Absent, Refused or Unreachable."""
     place = parse(reference)
     api = HUB_API if place.host == DOCKER_HUB else place.host
     scheme = "http" if _is_here(api) else "https"
     url = f"{scheme}://{api}/v2/{place.repository}/manifests/{place.digest or place.tag}"
     try:
-        with httpx.Client(timeout=TIMEOUT_S, headers={"Accept": MANIFESTS}) as client:
+        with httpx.Client(timeout=ANSWER_S, headers={"Accept": MANIFESTS}) as client:
             answer = client.head(url)
             if answer.status_code == httpx.codes.UNAUTHORIZED:
                 answer = client.head(url, headers=_authorization(client, place.host, answer))
     except httpx.HTTPError as error:
-        raise TextgateError(f"{place.host} does not answer: {error or type(error).__name__}") from None
+        raise Unreachable(f"{place.host} does not answer: {error or type(error).__name__}") from None
     if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise TextgateError(
+        raise Refused(
             f"{place.host} does not let you read {reference} (HTTP {answer.status_code}); log in with"
             f" `docker login {place.host}` or `podman login {place.host}`; a credential helper is not asked"
         )
     if answer.status_code == httpx.codes.NOT_FOUND:
-        raise TextgateError(f"{place.host} has no {reference}; push it, or look for another tag")
+        raise Absent(f"{place.host} has no {reference}; push it, or look for another tag")
     digest = answer.headers.get("Docker-Content-Digest", "")
     if answer.status_code != httpx.codes.OK or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-        raise TextgateError(f"{place.host} does not tell the digest of {reference} (HTTP {answer.status_code})")
+        raise Unreachable(f"{place.host} does not tell the digest of {reference} (HTTP {answer.status_code})")
     return f"{place.name}@{digest}"
 
 

@@ -9,9 +9,9 @@ from functools import partial
 from components.base.settings import Settings
 from components.base.settings.cluster import PINNED
 from components.base.settings.resources import STEP_NAMES
+from pipelines.images.registry import Absent, Refused, Unreachable, parse, pinned
 from pipelines.preflight.line import Line, failed, ok, unknown
 from pipelines.preflight.names import of_a_cluster
-from pipelines.preflight.registry import Refused, Unreachable, has, parse
 
 IMAGE, GPU_IMAGE = "image", "GPU image"
 Ask = Callable[[], list[Line]]
@@ -34,15 +34,15 @@ def _exists(check: str, image: str) -> Line:
     if not PINNED.fullmatch(image):
         return failed(check, f"{image} is not pinned", "name it as NAME@sha256:DIGEST")
     wanted = parse(image)
-    if host := of_a_cluster(f"{wanted.scheme}://{wanted.host}"):
+    if host := of_a_cluster(f"https://{wanted.host}"):
         return unknown(check, f"the registry {host} has a name that only the cluster resolves")
     try:
-        if has(wanted):
-            return ok(check, f"{wanted.host} has {wanted.name}@{wanted.digest[:19]}")
+        pinned(image)
+    except Absent:
+        advice = "push it, and take the digest that the registry has"
+        return failed(check, f"{wanted.host} has no {wanted.repository}@{wanted.digest}", advice)
     except Refused as error:
-        advice = "docker login to have it checked, and see that cluster.image_pull_secrets lets pods in"
-        return unknown(check, f"{wanted.host} does not show it to this machine ({error})", advice)
+        return unknown(check, str(error), "and see that cluster.image_pull_secrets lets pods in")
     except Unreachable as error:
-        return unknown(check, f"{wanted.host} cannot be asked from here ({error})")
-    advice = "push it, and take the digest that the registry has"
-    return failed(check, f"{wanted.host} has no {wanted.name}@{wanted.digest}", advice)
+        return unknown(check, f"cannot be asked from here: {error}")
+    return ok(check, f"{wanted.host} has {wanted.repository}@{wanted.digest[:19]}")

@@ -88,11 +88,11 @@ def test_crashed_run_is_taken_up_without_training_again(story: Story) -> None:
 
 
 def test_gate_refuses_and_the_champion_stays(story: Story) -> None:
-    again = Path(story.runs["again"]["folder"]).name
+    first = Path(story.runs["first"]["folder"]).name
     log, pinned = story.log(), story.pinned()
     run = story.run(
         "refused", "--config", "tiny.yaml", "--set", "training.seed=3", "--set", "gate.rules.accuracy.at_least=1.0",
-        "--set", "gate.rules.speed={metric: bench_p95_ms, at_most: 60000}", "--reuse", again,
+        "--set", "gate.rules.speed={metric: bench_p95_ms, at_most: 60000}", "--reuse", first,
     )  # fmt: skip
     assert run["outcome"] == "refused-by-gate"
     assert "register" not in story.states("refused")

@@ -52,7 +52,7 @@ def figures(data: Path | None) -> list[Figure]:
         wall, work, over = (
             statistics.median(values) for values in zip(*((t.wall, t.work, t.overhead) for t in taken), strict=True)
         )
-        found.append(at_most(f"{step}: its own time of {wall:.2f} s, of which work {work:.2f} s", over, "s", LIMIT_S))
+        found.append(at_most(f"{step}: own time, in {wall:.2f} s of which work is {work:.2f} s", over, "s", LIMIT_S))
         found.append(Figure(f"{step}: imports of others", _listed(taken), "s"))
     return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import sys
@@ -28,7 +30,10 @@ def reported(step: str) -> Iterator[None]:
 
     Appends the failure to the file named by TEXTGATE_FAILURES, where a runner set it. A TextgateError is shown as its
     message alone; anything else is a fault of ours and keeps its stack trace in the task's log.
+
+    When the process ends, Python does not look for cycles in all that a step imported, which took 0.5 to 1.3 s.
     """
+    atexit.register(gc.freeze)
     try:
         yield
     except Exception as error:

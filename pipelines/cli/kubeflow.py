@@ -63,10 +63,11 @@ def placed(settings: Settings, host: str, namespace: str) -> Settings:
 def ready(settings: Settings, *, unchecked: bool, experiment: str = "", options: str = "", **what: bool) -> Cluster:
     """The cluster, once preflight found nothing there that would make the run fail. Raises TextgateError."""
     from pipelines.cluster import Cluster
-    from pipelines.preflight import preflight, refuse
 
     connect = cache(lambda: Cluster.of(settings))
     if not unchecked:
+        from pipelines.preflight import preflight, refuse
+
         lines = preflight(settings, connect, experiment=experiment, options=options, **what)
         refuse(lines)
         if unknown := [line.check for line in lines if line.state == "unknown"]:

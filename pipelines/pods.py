@@ -98,8 +98,8 @@ def _give(task: Any, step: str, settings: Settings) -> None:
         kubernetes.set_image_pull_secrets(task, list(cluster.image_pull_secrets))
     if cluster.image_pull_policy:
         kubernetes.set_image_pull_policy(task, cluster.image_pull_policy)
-    # Pod security `restricted` asks for it; Kubeflow itself drops capabilities and forbids privilege escalation.
-    kubernetes.set_security_context(task, run_as_user=cluster.run_as_user, run_as_non_root=True)
+    if cluster.run_as_user:
+        kubernetes.set_security_context(task, run_as_user=cluster.run_as_user, run_as_non_root=True)
 
 
 def _title(task: Any) -> str:

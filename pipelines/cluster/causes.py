@@ -11,8 +11,13 @@ class Cause(NamedTuple):
     advice: str
 
 
+OLD = (
+    "it is too old for a key of cluster that this config uses (securityContext: cluster.run_as_user): leave that out,"
+    " or upgrade Kubeflow Pipelines"
+)
 # The first that is found is told. What names one thing stands before what may have several reasons.
 CAUSES = (
+    Cause(r"unknown field \"?securityContext", OLD),
     Cause(
         r"OOMKilled|exit code:? 137|\b137\b.*killed|ResourceExhaustedError|Cannot allocate memory|MemoryError",
         "it ran out of memory: raise cluster.resources.steps.{step}.memory_limit, or lower what it holds"
@@ -35,7 +40,8 @@ CAUSES = (
     ),
     Cause(
         r"violates PodSecurity|PodSecurityPolicy|admission webhook .* denied",
-        "the namespace forbids such a pod: see what it enforces (pod security, admission webhooks)",
+        "the namespace forbids such a pod: see what it enforces (admission webhooks; pod security `restricted` needs"
+        " cluster.run_as_user)",
     ),
     Cause(
         r"DeadlineExceeded|deadline exceeded|active on the node longer|[Tt]imed? ?out .*(step|pod|workflow)",

@@ -18,6 +18,7 @@ from components.base.errors import TextgateError
 from components.base.settings import ClusterSettings, Settings
 from pipelines.cluster import errors
 from pipelines.cluster.auth import Auth, read_auth
+from pipelines.cluster.causes import OLD
 from pipelines.cluster.errors import CONFLICT, REDIRECTS, TROUBLE, may_pass, pause_after, reason
 
 # Seconds: for the first answer, then to connect and to answer.
@@ -159,6 +160,8 @@ class Cluster:
             return f"{where} refused access ({said}); {self.auth.fresh}"
         if status in REDIRECTS:
             return f"{where} did not {doing} ({said}); if that is a login page, {self.auth.fresh}; else correct --host"
+        if "unknown field" in said:
+            return f"{where} did not {doing} ({said}); {OLD}"
         if status == 429 or (status or 0) >= 500:
             return f"{where} did not {doing} ({said}), asked several times; try again later"
         advice = "" if status in {400, CONFLICT} else "; check that --host is that of a Kubeflow Pipelines API"

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 CHECKS = ("Kubeflow API", "credentials", "namespace", "experiment")
 API, CREDENTIALS, NAMESPACE, EXPERIMENT = CHECKS
-OLDEST = 2
+OLDEST = (2, 0)
+# That knows the field securityContext of a step.
+KNOWS_USERS = (2, 16)
 ANSWER_S = (3, 10)
 REFUSED = (401, 403)
 
@@ -57,8 +59,10 @@ def _version(cluster: Cluster) -> Line:
     told = _told(cluster)
     tag, commit = (str(told.get(key, "")).replace("unknown", "") for key in ("tag_name", "commit_sha"))
     shown = " ".join([*([tag] if tag else []), *([f"(commit {commit[:12]})"] if commit else [])])
-    if (number := re.match(r"v?(\d+)\.", tag)) and int(number[1]) < OLDEST:
-        advice = f"pipelines compiled with kfp {kfp.__version__} need {OLDEST}.0 or later: upgrade it"
+    needed = KNOWS_USERS if cluster.settings.run_as_user else OLDEST
+    if (number := re.match(r"v?(\d+)\.(\d+)", tag)) and (int(number[1]), int(number[2])) < needed:
+        what = "cluster.run_as_user needs" if needed == KNOWS_USERS else "pipelines need"
+        advice = f"{what} {needed[0]}.{needed[1]} or later: upgrade it"
         return failed(API, f"{cluster.host} is version {shown}", advice)
     return ok(API, f"v2beta1, version {shown or 'not told'}; this client is kfp {kfp.__version__}")
 

@@ -22,6 +22,7 @@ EVERYTHING: dict[str, Any] = {
     "cluster": {
         "gpu_image": GPU_IMAGE,
         "namespace": "team",
+        "run_as_user": 10001,
         "pipeline_root": "s3://artifacts/textgate",
         "timeout_s": 86_400,
         "image_pull_secrets": ["registry"],

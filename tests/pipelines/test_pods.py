@@ -116,8 +116,8 @@ def test_each_pod_runs_as_a_user_that_is_not_root(compiling: Compile, everything
     assert all(
         pod(everything, label.removeprefix("exec-"))["securityContext"] == wanted for label in everything.executors
     )
-    chosen = compiling({"cluster": {"run_as_user": None}})
-    assert pod(chosen, "gate")["securityContext"] == {"runAsNonRoot": True}
+    # Kubeflow Pipelines before 2.16 refuse the field.
+    assert "securityContext" not in str(compiling({}).platform)
 
 
 def test_limits_of_time_are_those_of_tries_and_of_the_run(everything: Compiled) -> None:

@@ -97,8 +97,10 @@ class ClusterSettings(Section):
     Steps with GPUs run in `gpu_image`, all others in `image` (empty: TEXTGATE_IMAGE); both are named by digest. `env`
     holds plain values for every pod, such as MLFLOW_TRACKING_URI; credentials come from `secrets`. Artifacts go below
     `pipeline_root` (empty: the API server's default). A whole run has `timeout_s` (0: no limit); where that ends it, no
-    exit handler runs, and its run in MLflow stays open. Pods run as the user `run_as_user`, which must be able to write
-    to claims (none: whom the cluster chooses, as OpenShift does).
+    exit handler runs, and its run in MLflow stays open. `run_as_user` has Kubernetes see to it that pods run as that
+    user, which is not root, as pod security `restricted` asks: for Kubeflow Pipelines 2.16 and later, as earlier ones
+    refuse such a pipeline. Without it pods run as the image's user, 10001, or as the one that the cluster chooses.
+    Whichever it is must be able to write to claims.
     """
 
     host: str = ""
@@ -115,7 +117,7 @@ class ClusterSettings(Section):
     pvcs: list[PvcSettings] = []
     pipeline_root: str = ""
     timeout_s: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    run_as_user: Annotated[int, Field(ge=1)] | None = 10001
+    run_as_user: Annotated[int, Field(ge=1)] | None = None
     resources: ResourceSettings = ResourceSettings()
 
     @field_validator("env")

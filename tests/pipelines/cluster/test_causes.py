@@ -14,6 +14,8 @@ from pipelines.cluster.causes import likely_cause, own_message
         ("tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when allocating", "memory_limit"),
         ('ErrImagePull: failed to pull "x@sha256:12": manifest unknown', "image_pull_secrets"),
         ("ImagePullBackOff", "check its digest"),
+        ('kubernetes config: proto: (line 1:2): unknown field "securityContext"', "leave that out"),
+        ('pods "x" is forbidden: violates PodSecurity "restricted:latest"', "needs cluster.run_as_user"),
         ('CreateContainerConfigError; secret "s3" not found', "cluster.secrets"),
         ("Unschedulable: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu", "node_selector"),
         ('pods "x" is forbidden: exceeded quota: team, requested: requests.nvidia.com/gpu=1', "check the quota"),

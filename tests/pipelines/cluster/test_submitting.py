@@ -63,3 +63,10 @@ def test_what_somebody_else_made_at_the_same_moment_is_used(submit: Typed, kubef
     status, _, err = submit()
     assert (status, err) == (0, "")
     assert (len(kubeflow.pipelines), len(kubeflow.versions), len(kubeflow.runs)) == (1, 1, 2)
+
+
+def test_an_old_kubeflow_takes_what_needs_no_newer_one(submit: Typed, kubeflow: State) -> None:
+    kubeflow.old = True
+    assert submit()[0] == 0
+    status, _, err = submit("--set", "cluster.run_as_user=10001")
+    assert status == 1 and 'unknown field "securityContext"' in err and "cluster.run_as_user): leave that out" in err

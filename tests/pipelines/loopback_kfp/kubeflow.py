@@ -187,6 +187,10 @@ class Kubeflow:
         spec = self.state.specs.get(reference.pipeline_version_id)
         if spec is None or made.experiment_id not in self.state.experiments:
             raise Refused(404, "Failed to create a run: no such pipeline version or experiment")
+        if self.state.old and "securityContext" in str(self.state.platforms[reference.pipeline_version_id]):
+            raise Refused(
+                400, 'failed to unmarshal kubernetes config: proto: (line 1:2): unknown field "securityContext"'
+            )
         declared, given = spec.root.input_definitions.parameters, made.runtime_config.parameters
         required = {name for name, one in declared.items() if not one.is_optional and not one.HasField("default_value")}
         if missing := sorted(required - given.keys()):

@@ -38,7 +38,7 @@ class State:
     """`frames` are what one GET of a run after the other finds: its state, and each step's; the last one stays.
 
     `messages` holds what a step says when it fails, `logs` what its pod printed. `needs` is a header and the value
-    without which nobody gets in. Lists named in `hide_once` are empty once.
+    without which nobody gets in. Lists named in `hide_once` are empty once. One that is `old` knows no securityContext.
     """
 
     frames: list[Frame] = field(default_factory=lambda: [("SUCCEEDED", {})])
@@ -48,6 +48,7 @@ class State:
     faults: list[Fault] = field(default_factory=list)
     needs: tuple[str, str] | None = None
     multi_user: bool = False
+    old: bool = False
     refuse_retry: int = 0
     hide_once: set[str] = field(default_factory=set)
     pipelines: dict[str, Any] = field(default_factory=dict)

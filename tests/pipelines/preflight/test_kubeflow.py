@@ -75,9 +75,9 @@ def _no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TEXTGATE_KFP_TOKEN", raising=False)
 
 
-def found(api: Api, namespace: str = "", experiment: str = "tiny") -> Any:
+def found(api: Api, namespace: str = "", experiment: str = "tiny", **settings: Any) -> Any:
     with serving(api) as host:
-        return ask(lambda: Cluster(ClusterSettings(host=host, namespace=namespace)), experiment)
+        return ask(lambda: Cluster(ClusterSettings(host=host, namespace=namespace, **settings)), experiment)
 
 
 def test_one_that_lets_us_in() -> None:
@@ -97,6 +97,13 @@ def test_what_is_not_told_is_said_to_be_so() -> None:
 def test_a_version_that_is_too_old() -> None:
     line = named(found(Api(version={"tag_name": "1.8.22"})), "Kubeflow API")
     assert line.state == "failed" and "2.0 or later: upgrade it" in line.advice
+
+
+@pytest.mark.parametrize(("tag", "state"), [("2.9.1", "failed"), ("v2.15.2", "failed"), ("2.16.0", "ok"), ("", "ok")])
+def test_a_version_that_does_not_know_users(tag: str, state: str) -> None:
+    line = named(found(Api(version={"tag_name": tag}), run_as_user=10001), "Kubeflow API")
+    assert line.state == state and ("cluster.run_as_user needs 2.16" in line.advice) == (state == "failed")
+    assert named(found(Api(version={"tag_name": tag})), "Kubeflow API").state == "ok"
 
 
 def test_credentials_that_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

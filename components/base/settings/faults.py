@@ -23,7 +23,8 @@ def fault_lines(error: ValidationError, model: type[BaseModel], under: str = "")
         key = ".".join(str(part) for part in [*([under] if under else []), *fault["loc"]]) or "the whole"
         if fault["type"] == "extra_forbidden":
             allowed = ", ".join(_allowed_keys(model, fault["loc"]))
-            lines.append(f"{key}: unknown key (value {fault['input']!r}); allowed here: {allowed}")
+            # Its value is not shown: it may be a secret that has no place in a config.
+            lines.append(f"{key}: unknown key; allowed here: {allowed}")
         elif fault["type"] == "missing":
             lines.append(f"{key}: missing")
         else:

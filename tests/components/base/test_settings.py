@@ -43,6 +43,12 @@ def test_a_credential_in_an_address_is_refused_and_not_shown(tmp_path: Path) -> 
     assert "hunter2" not in str(refused.value)
 
 
+def test_a_secret_under_a_key_that_does_not_exist_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(TextgateError, match=r"notify\.url: unknown key; allowed here: key, kind") as refused:
+        load(write(tmp_path, notify={"kind": "slack", "url": "https://hooks.example.com/hunter2"}))
+    assert "hunter2" not in str(refused.value)
+
+
 def test_the_default_config_is_valid() -> None:
     assert load(Path("configs/brand-sentiment.yaml")).name == "brand-sentiment"
 
@@ -51,7 +57,7 @@ def test_the_default_config_is_valid() -> None:
     ("changes", "said"),
     [
         ({"trainin": {}}, ["trainin: unknown key", "training"]),
-        ({"training": {"learning_rat": 0.1}}, ["training.learning_rat: unknown key", "0.1", "learning_rate"]),
+        ({"training": {"learning_rat": 0.1}}, ["training.learning_rat: unknown key", "learning_rate"]),
         ({"training": {"epochs": "two"}}, ["training.epochs", "integer", "'two'"]),
         ({"training": {"learning_rate": 7}}, ["training.learning_rate", "less than 1", "7"]),
         ({"training": {"bucket_lengths": [32, 16]}}, ["training", "grow"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Literal
 
 from components.base.errors import TextgateError
@@ -38,5 +39,7 @@ def refuse(lines: Sequence[Line]) -> None:
     """Raises TextgateError that lists what failed; nothing happens where nothing did."""
     faults = [line for line in lines if line.state == "failed"]
     if faults:
-        listed = "\n  ".join(f"{line.check}: {line.said}{f'; {line.advice}' if line.advice else ''}" for line in faults)
-        raise TextgateError(f"a run on this cluster would fail (--unchecked submits it all the same):\n  {listed}")
+        listed = "\n".join(f"{line.check}: {line.said}{f'; {line.advice}' if line.advice else ''}" for line in faults)
+        raise TextgateError(
+            f"a run on this cluster would fail (--unchecked submits it all the same):\n{indent(listed, '  ')}"
+        )

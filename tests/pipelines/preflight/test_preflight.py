@@ -19,6 +19,7 @@ from components.base.settings import ClusterSettings, Settings, load
 from pipelines.cli import main
 from pipelines.cluster import Cluster
 from pipelines.preflight import Line, preflight, refuse
+from pipelines.preflight.line import failed
 from tests.pipelines.loopback_kfp import State, loopback
 from tests.pipelines.preflight.made import named, states
 from tests.tiny_project import make_rows, split_rows, write_base_model, write_version
@@ -92,6 +93,11 @@ def test_every_fault_is_found_at_once_and_each_says_what_to_do(config: Path, kub
     with pytest.raises(TextgateError) as refused:
         refuse(found)
     assert all(f"\n  {check}: " in str(refused.value) for check in failed)
+
+
+def test_what_a_refusal_says_in_several_lines_stands_below_its_check() -> None:
+    with pytest.raises(TextgateError, match="\n  data: no remote\n    s3://bucket: away$"):
+        refuse([failed("data", "no remote\n  s3://bucket: away")])
 
 
 def test_the_other_lines_stand_where_no_kubeflow_answers(config: Path, kubeflow: tuple[str, State]) -> None:

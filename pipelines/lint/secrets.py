@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from components.base.settings.cluster import CREDENTIALS, SECRET_LIKE
+from components.base.settings.cluster import KINDS_OF_SECRETS, SECRET_LIKE
 from pipelines.lint.compiled import Compiled
 
-KINDS = {
-    "an access key of AWS": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
-    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    "an address with a password": CREDENTIALS,
-    "a token of GitHub": re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
-    "a token of GitLab": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
-    "a token of Hugging Face": re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
-    "a token of Slack": re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|hooks\.slack\.com/(services|workflows)/\w"),
-    "a JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\."),
-    "a bearer token": re.compile(r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{16,}"),
-    "a password": re.compile(
-        r"\b(password|passwd|secret|token|api_?key)\b[\"']?\s*[:=]\s*[\"']?(?![\"'{$<])[^\s\"',;)(\]}]{8,}",
-        re.IGNORECASE,
-    ),
-}
 # Keys that hold the value of what is named around them.
 VALUES = ("defaultValue", "runtimeValue", "constant", "value", "stringValue")
 LONG, RANDOM = 16, 3.0
@@ -34,7 +18,7 @@ LONG, RANDOM = 16, 3.0
 def no_secret_like_value(compiled: Compiled) -> Iterator[str]:
     seen = set()
     for place, name, value in _strings([compiled.content, compiled.platform]):
-        kind = next((kind for kind, pattern in KINDS.items() if pattern.search(value)), "")
+        kind = next((kind for kind, pattern in KINDS_OF_SECRETS.items() if pattern.search(value)), "")
         if not kind and SECRET_LIKE.search(name) and (place.endswith("env") or _is_random(value)):
             kind = "a secret"
         # The value itself is not shown.

@@ -20,6 +20,21 @@ SECRET_LIKE = re.compile(
 )
 # Of a value: an address with a name and a password.
 CREDENTIALS = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+KINDS_OF_SECRETS = {
+    "an access key of AWS": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    "an address with a password": CREDENTIALS,
+    "a token of GitHub": re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
+    "a token of GitLab": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
+    "a token of Hugging Face": re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
+    "a token of Slack": re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|hooks\.slack\.com/(services|workflows)/\w"),
+    "a JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\."),
+    "a bearer token": re.compile(r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{16,}"),
+    "a password": re.compile(
+        r"\b(password|passwd|secret|token|api_?key)\b[\"']?\s*[:=]\s*[\"']?(?![\"'{$<])[^\s\"',;)(\]}]{8,}",
+        re.IGNORECASE,
+    ),
+}
 SHARED_MEMORY = ("shared-memory", "/dev/shm")  # noqa: S108
 PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
 
@@ -43,8 +58,10 @@ class AuthSettings(Section):
 
     @model_validator(mode="after")
     def header_has_a_name(self) -> Self:
-        if (self.kind == "header") != bool(self.header):
-            raise ValueError(f"header goes with kind header, and is the name of one; got kind {self.kind}")
+        if self.kind == "header" and not self.header:
+            raise ValueError("kind header needs the key header, the name of the one that says who asks")
+        if self.header and self.kind != "header":
+            raise ValueError(f"header goes with kind header, got kind {self.kind}")
         return self
 
 
@@ -124,7 +141,7 @@ class ClusterSettings(Section):
     @classmethod
     def env_holds_no_secret(cls, value: dict[str, str]) -> dict[str, str]:
         for name, content in value.items():
-            if SECRET_LIKE.search(name) or CREDENTIALS.search(content):
+            if SECRET_LIKE.search(name) or any(kind.search(content) for kind in KINDS_OF_SECRETS.values()):
                 raise ValueError(
                     f"env.{name} would stand in the compiled pipeline for all to read; use cluster.secrets"
                 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kfp import compiler
 from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
+from components.base.errors import TextgateError
 from components.base.files import sha256_file, write_text
 from components.base.settings import Override, Settings, read_behaviour, read_bench, read_suite, step_sections
 from pipelines.data.version import read_version
@@ -41,13 +42,15 @@ def compile_pipeline(
 
 def write_pipeline(pipeline: Any, path: Path, namespace: str, local: bool = False, manifests: bool = False) -> None:
     """Compiles and checks it. Raises TextgateError that lists every fault, with nothing written."""
+    if path.is_dir():
+        raise TextgateError(f"{path} is a folder; name a file to write the pipeline to")
     beside = path.with_name(f".{path.stem}.beside.yaml")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         compiler.Compiler().compile(pipeline, str(beside))
         if manifests:
             _write_manifests(pipeline, beside, namespace)
-        check(beside, local)
+        check(beside, local, str(path))
         write_text(path, beside.read_text(encoding="utf-8"))
     finally:
         beside.unlink(missing_ok=True)

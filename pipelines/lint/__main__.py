@@ -22,11 +22,11 @@ def main(names: list[str]) -> int:
 
 def _has_faults(path: Path) -> bool:
     try:
-        faults = list(find_faults(read(path)))
+        faults = [f"{path}: {fault}" for fault in find_faults(read(path))]
     except TextgateError as error:
         faults = [str(error)]
     for fault in faults:
-        print(f"{path}: {fault}", file=sys.stderr)
+        print(fault, file=sys.stderr)
     return bool(faults)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.base.errors import TextgateError
 from components.base.lineage_files import unpack
 from components.base.settings import BaseModelSettings, Override, Settings, from_json, load
 from pipelines.cli.options import ENDS
@@ -45,6 +46,17 @@ def test_same_settings_give_the_same_bytes(settings: Settings, compiled: Path, t
     compile_pipeline(settings, tmp_path / "again.yaml")
     assert (tmp_path / "again.yaml").read_bytes() == compiled.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["again.yaml"]
+
+
+def test_what_cannot_be_written_is_named_as_it_was_given(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(TextgateError, match=rf"^{re.escape(str(tmp_path))} is a folder"):
+        compile_pipeline(settings, tmp_path)
+    leaking = settings.cluster.model_copy(update={"env": {"X": f"ghp_{'a1' * 20}"}})
+    with pytest.raises(
+        TextgateError, match=rf"^the compiled pipeline {re.escape(str(tmp_path))}/made\.yaml cannot run"
+    ):
+        compile_pipeline(settings.model_copy(update={"cluster": leaking}), tmp_path / "made.yaml")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_of_this_machine_has_no_pods_and_tries_only_training_again(settings: Settings, tmp_path: Path) -> None:

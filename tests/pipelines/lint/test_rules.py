@@ -63,10 +63,11 @@ def test_steps_are_known_by_what_pages_show() -> None:
 
 def test_command_names_each_faulty_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     BROKEN[0].write(SOUND, tmp_path / "broken.yaml")
-    (tmp_path / "other.yaml").write_text("a: 1")
-    assert main([str(SOUND), str(tmp_path / "broken.yaml"), str(tmp_path / "other.yaml")]) == 2
+    other = tmp_path / "other.yaml"
+    other.write_text("a: 1")
+    assert main([str(SOUND), str(tmp_path / "broken.yaml"), str(other)]) == 2
     said = capsys.readouterr()
-    assert f"{tmp_path / 'broken.yaml'}: {BROKEN[0].said}" in said.err and "other.yaml is not a compiled" in said.err
+    assert f"{tmp_path / 'broken.yaml'}: {BROKEN[0].said}" in said.err and f"\n{other} is not a compiled" in said.err
     assert "3 compiled pipelines" in said.out and "2 with faults" in said.out
 
 

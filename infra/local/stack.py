@@ -90,7 +90,12 @@ class Stack:
         process = self._processes().get(service.name)
         if process is None or not process.alive():
             return False
-        service.wait(process)
+        try:
+            service.wait(process)
+        except TextgateError:  # what is being killed still runs for a moment
+            if process.alive():
+                raise
+            return False
         return True
 
     def _begin(self, service: Service) -> None:

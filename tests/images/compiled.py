@@ -14,19 +14,21 @@ from kfp.local import docker_task_handler
 from components.base.settings import load
 from pipelines.compile import compile_pipeline, pipeline_arguments
 
+STEP_S = 600
 USER_WRITES = 0o002  # the user of the image is not root, but of root's group
 
 
 def run_container(client: Any, image: str, command: list[str], volumes: dict[str, Any], **options: Any) -> int:
-    """In place of kfp's own, which lets the engine remove the container: on Podman the exit status goes with it."""
+    """In place of kfp's own, which lets the engine remove the container: on Podman the exit status goes with it. Its log
+    is read when it has ended, as following one may come to no end there."""
     container = client.containers.create(image=image, command=command, volumes=volumes, **options)
     try:
         host = container.attrs["HostConfig"]
         assert host["ReadonlyRootfs"] and host["NetworkMode"] == "none", host
         container.start()
-        for line in container.logs(stream=True, follow=True):
-            print(line.decode(errors="replace"), end="")
-        return int(container.wait()["StatusCode"])
+        status = int(container.wait(timeout=STEP_S)["StatusCode"])
+        print(container.logs().decode(errors="replace"), end="")
+        return status
     finally:
         container.remove(force=True)
 

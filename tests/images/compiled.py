@@ -19,8 +19,8 @@ USER_WRITES = 0o002  # the user of the image is not root, but of root's group
 
 
 def run_container(client: Any, image: str, command: list[str], volumes: dict[str, Any], **options: Any) -> int:
-    """In place of kfp's own, which lets the engine remove the container: on Podman the exit status goes with it. Its log
-    is read when it has ended, as following one may come to no end there."""
+    """In place of kfp's own, which lets the engine remove the container: on Podman the exit status goes with it. Its
+    log is read when it has ended, as following one may come to no end there."""
     container = client.containers.create(image=image, command=command, volumes=volumes, **options)
     try:
         host = container.attrs["HostConfig"]

@@ -164,9 +164,9 @@ class Batcher:
                 for row in batch:
                     row.request.answer(error)
                 continue
-            self._deliver(batch, found)
             waited = [started - row.request.arrived for row in batch if not row.place]
-            self._metrics.batch(len(batch), seconds, waited)
+            self._metrics.batch(len(batch), seconds, waited)  # first: who is answered finds the batch counted
+            self._deliver(batch, found)
 
     def _run(self, predictor: Predictor, rows: Sequence[Any]) -> tuple[Probabilities, float]:
         """And the seconds that it took."""

@@ -1,6 +1,6 @@
-"""MLflow's tables and those of its users, in one database: `upgrade` makes them or brings them to the schema of the
-installed MLflow; `wait` ends when they have it. Both take the database from MLFLOW_BACKEND_STORE_URI; `wait` first
-writes the file that MLFLOW_AUTH_CONFIG_PATH names, by which the server finds its users there."""
+"""MLflow's tables and those of its users, in one PostgreSQL database: `upgrade` makes them or brings them to the schema
+of the installed MLflow; `wait` ends when they have it. Both take the database from MLFLOW_BACKEND_STORE_URI; `wait`
+first writes the file that MLFLOW_AUTH_CONFIG_PATH names, by which the server finds its users there."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ import importlib
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from mlflow.store.db import utils as tables
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 PATIENCE_S = 1800
 PAUSE_S = 2
+UPGRADE_LOCK = 7_203_114_905  # any number that no one else of the database takes
 SETTINGS = """[mlflow]
 default_permission = READ
 database_uri = {uri}
@@ -28,13 +31,26 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 
 def upgrade(uri: str) -> None:
     engine = tables.create_sqlalchemy_engine_with_retry(uri)
-    # Users come second: with their tables alone, the database would not look empty.
-    if tables._is_empty_database(engine):
-        tables._initialize_tables(engine)
-    else:
-        tables._upgrade_db(engine)
-    _users().migrate_if_needed(engine, "head")
+    with alone(engine):
+        # Users come second: with their tables alone, the database would not look empty.
+        if tables._is_empty_database(engine):
+            tables._initialize_tables(engine)
+        else:
+            tables._upgrade_db(engine)
+        _users().migrate_if_needed(engine, "head")
     engine.dispose()
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[None]:
+    """Of all who upgrade this database, as one whose starter was killed may still be at it. PostgreSQL itself lets go
+    of what is held by one who is gone."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:number)"), {"number": UPGRADE_LOCK})
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": UPGRADE_LOCK})
 
 
 def wait(uri: str) -> None:

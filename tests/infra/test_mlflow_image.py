@@ -66,6 +66,19 @@ def test_the_server_runs_from_its_lock_as_the_manifest_says(python: Path, postgr
         assert httpx.get(f"{uri}/health", headers={"Host": "10.1.2.3:5000"}).status_code == 200
 
 
+@pytest.mark.slow
+def test_upgrades_at_once_come_one_after_the_other(postgres: str, tmp_path: Path) -> None:
+    """As where a job is started again, and the process of its first try still runs."""
+    both = [
+        subprocess.Popen(
+            [sys.executable, SCHEMA, "upgrade"], env=environment(postgres, tmp_path), stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=240)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], "\n".join(said)[-3000:]
+
+
 class serving:
     """The server with the arguments of the manifest, but for host and port."""
 

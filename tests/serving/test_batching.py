@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -166,6 +167,25 @@ def test_fewer_than_ran_last_wait_for_more_but_not_for_ever() -> None:
         made._expected = 2
         asyncio.run(ask(made))
     assert recorder.batches == [["a", "b"], ["c", "d"], ["alone"]]
+
+
+def test_who_is_answered_finds_the_batch_counted() -> None:
+    recorder, counted = Recorder(), []
+    metrics = Metrics(slot_of(recorder))
+
+    def slow(texts: int, seconds: float, waited: list[float]) -> None:
+        time.sleep(0.2)
+        counted.append(texts)
+
+    metrics.batch = slow  # type: ignore[method-assign, assignment]
+    made = Batcher(1, 4, 0.0, 100, metrics)
+
+    async def ask() -> list[int]:
+        await made.probabilities(recorder, ["a", "b"], PATIENCE_S)
+        return list(counted)
+
+    assert asyncio.run(ask()) == [2]
+    made.close()
 
 
 def test_closing_answers_those_who_wait_and_refuses_who_comes_then() -> None:

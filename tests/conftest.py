@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,21 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.chromium", "tests.mlflow_store", "tests.postgres", "tests.seaweed", "tests.tiny_project"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _short_stacks() -> Iterator[None]:
+    """At each setting of a task kfp asks for the whole stack with its lines of source, and takes one name of it. Below
+    pytest, and beside all modules of TensorFlow, that makes a second of compiling twenty."""
+
+    from kfp.dsl import pipeline_task
+
+    def two_frames() -> list[tuple[Any, ...]]:
+        return [(None,) * 6, (None, None, None, sys._getframe(2).f_code.co_name, None, None)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline_task, "inspect", SimpleNamespace(stack=two_frames))
+        yield
 
 
 @pytest.fixture(scope="session")

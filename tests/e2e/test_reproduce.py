@@ -14,7 +14,10 @@ from tests.e2e.story import Story
 
 STAGES = ("data", "encoded", "weights", "bundle", "predictions", "metrics", "verdict")
 
-pytestmark = pytest.mark.skipif(not read_code(ROOT).commit, reason="this checkout is no git repository")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not read_code(ROOT).commit, reason="this checkout is no git repository"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,6 @@ def test_a_run_is_made_again_byte_for_byte_and_nothing_is_registered(story: Stor
     assert not list(story.project.glob(".textgate/reproductions/*")), "the worktree is gone"
 
 
-@pytest.mark.slow
 def test_another_run_is_different_where_it_departs(story: Story) -> None:
     """The gate decides by other rules, and by nothing else."""
     story.run("other", "--reuse", name(story), "--set", "gate.rules.accuracy.at_least=0.61")
@@ -70,7 +72,6 @@ def test_another_run_is_different_where_it_departs(story: Story) -> None:
     assert "champion: its version none → 1" in out
 
 
-@pytest.mark.slow
 def test_on_another_machine_places_are_named_and_all_that_is_missing_is_said(story: Story) -> None:
     moved = {kind: (story.project / kind).rename(story.project / f"{kind}-there") for kind in ("remote", "base_model")}
     data = (story.project / "data.dvc").rename(story.project / "there.dvc")
@@ -88,7 +89,6 @@ def test_on_another_machine_places_are_named_and_all_that_is_missing_is_said(sto
             path.rename(story.project / kind)
 
 
-@pytest.mark.slow
 def test_by_hand_it_is_the_same(story: Story) -> None:
     code, out, err = story.textgate("run", "--like", name(story), "--to", "tokenize", "--name", "tiny-by-hand")
     assert code == 0, out + err

@@ -54,6 +54,7 @@ def test_bad_data_is_a_recorded_refusal_of_which_a_webhook_hears(story: Story) -
     assert len(story.log()) == 1
 
 
+@pytest.mark.slow
 def test_crash_names_the_step_and_is_recorded(story: Story) -> None:
     process = story.start("run", "--config", "tiny.yaml", "--set", "training.seed=2")
     victim = wait_for_step(process, "quantize")

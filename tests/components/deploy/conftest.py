@@ -20,7 +20,7 @@ Step = Callable[..., DeployStep]
 
 def make_step(mode: str = "serverless", canary: dict[str, Any] | None = None, **changes: Any) -> DeployStep:
     held = {"hold_s": 0.05, "min_requests": 5, "max_p95_ms": 2000.0, **(canary or {})}
-    options = {"namespace": "models", "image": IMAGE, "deployment_mode": mode, "timeout_s": 1.0, "canary": held}
+    options = {"namespace": "models", "image": IMAGE, "deployment_mode": mode, "timeout_s": 20.0, "canary": held}
     return DeployStep.model_validate({"options": {"target": "kserve", "kserve": {**options, **changes}}})
 
 

@@ -76,7 +76,7 @@ def assert_close(one: keras.Model, other: keras.Model, atol: float) -> None:
             np.testing.assert_allclose(first.numpy(), second.numpy(), atol=atol, err_msg=first.path)
 
 
-@pytest.mark.parametrize("xla", ["update", "step"])
+@pytest.mark.parametrize("xla", ["update", pytest.param("step", marks=pytest.mark.slow)])
 def test_compiled_steps_give_the_same_weights(base: Path, xla: str) -> None:
     """Those that are compiled whole see batches that are filled up to one shape for each bucket."""
     plain, compiled = trained(base), trained(base, xla=xla)

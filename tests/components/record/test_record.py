@@ -291,7 +291,9 @@ def test_the_component_takes_reports_that_are_not_there(folders: Folders) -> Non
     assert filled().data.tags["textgate.outcome"] == outcome
 
 
-@pytest.mark.parametrize("writes", [1, 6, 13])
+@pytest.mark.parametrize(
+    "writes", [pytest.param(1, marks=pytest.mark.slow), 6, pytest.param(13, marks=pytest.mark.slow)]
+)
 def test_a_server_that_dies_meanwhile_leaves_no_outcome_and_a_retry_records_all(
     mortal_mlflow: MlflowServer, folders: Folders, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:

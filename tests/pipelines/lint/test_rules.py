@@ -19,7 +19,8 @@ SOUND, OBJECTS = FOLDER / "finetune-everything.yaml", FOLDER / "promotion-manife
 def test_a_broken_file_is_refused_by_its_rule_alone(broken: Broken, tmp_path: Path) -> None:
     path = tmp_path / "broken.yaml"
     broken.write(OBJECTS if broken.objects else SOUND, path)
-    said = {rule.name: list(rule.find(read(path))) for rule in RULES}
+    compiled = read(path)
+    said = {rule.name: list(rule.find(compiled)) for rule in RULES}
     assert {name for name, faults in said.items() if faults} == {broken.rule}
     assert broken.said in "\n".join(said[broken.rule])
     with pytest.raises(TextgateError) as refused:

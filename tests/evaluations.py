@@ -12,6 +12,7 @@ LABELS = ["negative", "neutral", "positive"]
 ROWS_PER_LABEL = 30
 TAILS = [1e-5, 1e-4, 1e-3, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5]
 TAILS += [1 - tail for tail in reversed(TAILS[:-1])]
+DEVIATES = norm.ppf(TAILS).tolist()
 
 
 def estimate(value: float | None, support: int = 90, error: float = 0.05, why: str = "", **changes: Any) -> Any:
@@ -23,7 +24,7 @@ def estimate(value: float | None, support: int = 90, error: float = 0.05, why: s
 
 def difference(value: float | None, rows: int = 90, error: float = 0.025, why: str = "", **changes: Any) -> Any:
     """With normal bounds; `gained`, `lost` and `p` are for changes to add."""
-    bounds = None if value is None else [value + float(norm.ppf(tail)) * error for tail in TAILS]
+    bounds = None if value is None else [value + deviate * error for deviate in DEVIATES]
     low, high = (bounds[TAILS.index(0.025)], bounds[-1 - TAILS.index(0.025)]) if bounds else (None, None)
     ends = {"value": value, "low": low, "high": high, "bounds": bounds}
     found = {**ends, "rows": rows, "unreliable": rows < 20, **changes}

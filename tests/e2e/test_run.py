@@ -39,6 +39,7 @@ def test_first_run_ends_with_a_deployed_champion(story: Story) -> None:
     assert tracked.data.tags["textgate.outcome"] == "registered"
 
 
+@pytest.mark.slow
 def test_bad_data_is_a_recorded_refusal_of_which_a_webhook_hears(story: Story) -> None:
     changes = ("--set", "validation.min_rows.train=100000", "--set", "notify.kind=slack")
     with webhook() as hook:

@@ -91,6 +91,7 @@ def on_s3(private_seaweed: Weed, monkeypatch: pytest.MonkeyPatch) -> RunStep:
     return RunStep(name="tiny", log=f"s3://{private_seaweed.bucket}/{uuid.uuid4().hex}")
 
 
+@pytest.mark.slow
 def test_s3_dies_before_the_entry_and_comes_back(
     on_s3: RunStep, private_seaweed: Weed, workspace: Path, register_version: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ pytest_plugins = ["tests.chromium", "tests.mlflow_store", "tests.postgres", "tes
 
 
 def pytest_configure() -> None:
-    """What all libraries hold stays; to look through it for cycles as often as Python does takes a tenth of the time."""
+    """What libraries hold stays: to look through it for cycles as often as Python does takes a tenth of the time."""
     gc.set_threshold(50_000, 50, 50)
 
 

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -84,15 +85,28 @@ def run_locally(
 
 
 def _execute(run: Run, watch: Watcher) -> None:
-    environment = {
-        **QUIET,
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "TEXTGATE_HOME": str(home()),
-        failures.VARIABLE: str(run.folder / "failures.jsonl"),
-    }
+    # Each task leaves its code in the folder for temporary files.
+    with (
+        unwinding_on_terminate(),
+        tempfile.TemporaryDirectory(prefix="textgate-", ignore_cleanup_errors=True) as scratch,
+    ):
+        environment = {
+            **QUIET,
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "TEXTGATE_HOME": str(home()),
+            "TMPDIR": scratch,
+            failures.VARIABLE: str(run.folder / "failures.jsonl"),
+        }
+        status = _follow(run, watch, environment)
+    if status != 0:
+        raise TextgateError(_explain(run))
+
+
+def _follow(run: Run, watch: Watcher, environment: dict[str, str]) -> int:
+    """The exit status of the worker, which is ended where this is interrupted."""
     command = [sys.executable, "-m", "pipelines.local.worker", str(run.folder)]
-    with unwinding_on_terminate(), (run.folder / "log.txt").open("w", encoding="utf-8") as log:
+    with (run.folder / "log.txt").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command,
             env=environment,
@@ -109,13 +123,11 @@ def _execute(run: Run, watch: Watcher) -> None:
                 log.write(line)
                 log.flush()
                 follow(COLOUR.sub("", line).strip())
-            status = process.wait()
+            return process.wait()
         except BaseException:
             _stop(process)
             _close_tracked(run)
             raise
-    if status != 0:
-        raise TextgateError(_explain(run))
 
 
 class Follower:

@@ -26,8 +26,11 @@ def story(tiny_project: Path) -> Story:
 
 
 def test_first_run_ends_with_a_deployed_champion(story: Story) -> None:
-    run = story.run("first", "--config", "tiny.yaml")
+    scratch = story.project / "scratch"
+    scratch.mkdir()
+    run = story.run("first", "--config", "tiny.yaml", TMPDIR=str(scratch))
     assert run["outcome"] == "registered"
+    assert list(scratch.iterdir()) == []
     assert "champion → version 1" in run["out"]
     (entry,) = story.log()
     assert (entry["version"], entry["previous_version"]) == ("1", "")

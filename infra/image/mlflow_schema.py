@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 PATIENCE_S = 1800
 PAUSE_S = 2
-UPGRADE_LOCK = 7_203_114_905  # any number that no one else of the database takes
+UPGRADE_LOCK = {"number": 7_203_114_905}  # any that nobody else takes in this database
 SETTINGS = """[mlflow]
 default_permission = READ
 database_uri = {uri}
@@ -45,12 +45,12 @@ def upgrade(uri: str) -> None:
 def alone(engine: Engine) -> Iterator[None]:
     """Of all who upgrade this database, as one whose starter was killed may still be at it. PostgreSQL itself lets go
     of what is held by one who is gone."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:number)"), {"number": UPGRADE_LOCK})
-        try:
-            yield
-        finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": UPGRADE_LOCK})
+    # Of a transaction, not of a session: poolers between here and the database tell no sessions apart.
+    with engine.begin() as connection:
+        if not connection.scalar(text("SELECT pg_try_advisory_xact_lock(:number)"), UPGRADE_LOCK):
+            print("waiting: another upgrade of this database is at work", flush=True)
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), UPGRADE_LOCK)
+        yield
 
 
 def wait(uri: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from kfp import compiler
 from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
 from components.base.errors import TextgateError
-from components.base.files import sha256_file, write_text
+from components.base.files import replaceable, sha256_file, write_text
 from components.base.settings import Override, Settings, read_behaviour, read_bench, read_suite, step_sections
 from pipelines.data.version import read_version
 from pipelines.finetune import build
@@ -42,18 +43,20 @@ def compile_pipeline(
 
 def write_pipeline(pipeline: Any, path: Path, namespace: str, local: bool = False, manifests: bool = False) -> None:
     """Compiles and checks it. Raises TextgateError that lists every fault, with nothing written."""
-    if path.is_dir():
-        raise TextgateError(f"{path} is a folder; name a file to write the pipeline to")
-    beside = path.with_name(f".{path.stem}.beside.yaml")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    file = replaceable(path)
+    beside = file.with_name(f".{file.stem}.beside.yaml")
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         compiler.Compiler().compile(pipeline, str(beside))
         if manifests:
             _write_manifests(pipeline, beside, namespace)
         check(beside, local, str(path))
-        write_text(path, beside.read_text(encoding="utf-8"))
+        write_text(file, beside.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TextgateError(f"{path} cannot be written: {error.strerror}") from None
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
 
 
 def version_of(file: Path) -> str:

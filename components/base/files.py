@@ -25,7 +25,9 @@ def canonical_json(value: Any) -> str:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes beside and renames, so that a reader sees the old file or the new one."""
+    """Writes beside and renames, so that a reader sees the old file or the new one; of a link, what it leads to is
+    replaced. Raises TextgateError where a folder, a device or a pipe stands there."""
+    path = replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -36,6 +38,13 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         os.unlink(beside)
         raise
+
+
+def replaceable(path: Path) -> Path:
+    """The file that the path leads to. Raises TextgateError where a new file cannot take the place of what is there."""
+    if path.exists() and not path.is_file():
+        raise TextgateError(f"{path} is {'a folder' if path.is_dir() else 'no plain file'}; name a file to write to")
+    return path.resolve() if path.is_symlink() else path
 
 
 def write_text(path: Path, content: str) -> None:

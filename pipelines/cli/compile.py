@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import click
@@ -21,7 +22,14 @@ from pipelines.cli.options import config_option, set_option
     help="promotion: the small one that makes a registered version the champion.",
 )
 @click.option("--manifests", is_flag=True, help="Write the Kubernetes objects Pipeline and PipelineVersion instead.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("pipeline.yaml"), show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("pipeline.yaml"),
+    show_default=True,
+    help="- is stdout.",
+)
 def command(config: Path, overrides: tuple[str, ...], pipeline: str, manifests: bool, output: Path) -> None:
     """Write the compiled pipeline as one YAML, with the pods that section cluster of the config describes.
 
@@ -31,8 +39,11 @@ def command(config: Path, overrides: tuple[str, ...], pipeline: str, manifests: 
     from pipelines.promotion.compiling import compile_promotion
 
     settings = load(config, list(overrides))
-    if pipeline == "promotion":
-        compile_promotion(settings, output, manifests=manifests)
-    else:
-        compile_pipeline(settings, output, manifests=manifests)
-    click.echo(f"wrote {output}")
+    compile_it = compile_promotion if pipeline == "promotion" else compile_pipeline
+    if str(output) != "-":
+        compile_it(settings, output, manifests=manifests)
+        click.echo(f"wrote {output}")
+        return
+    with tempfile.TemporaryDirectory(prefix="textgate-") as folder:
+        compile_it(settings, file := Path(folder) / "pipeline.yaml", manifests=manifests)
+        click.echo(file.read_text(encoding="utf-8"), nl=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from components.base.errors import TextgateError
 from components.base.lineage_files import unpack
 from components.base.settings import BaseModelSettings, Override, Settings, from_json, load
+from pipelines.cli.compile import command
 from pipelines.cli.options import ENDS
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.lint import check, find_faults, read, read_spec, step_names
@@ -57,6 +60,23 @@ def test_what_cannot_be_written_is_named_as_it_was_given(settings: Settings, tmp
     ):
         compile_pipeline(settings.model_copy(update={"cluster": leaking}), tmp_path / "made.yaml")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("where", ["notes/made.yaml", "pipe", "/proc/made.yaml"])
+def test_a_place_that_takes_no_file_is_named(settings: Settings, tmp_path: Path, where: str) -> None:
+    (tmp_path / "notes").write_text("mine")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(
+        TextgateError, match=rf"^{re.escape(str(tmp_path / where))} (cannot be written: |is no plain file)"
+    ):
+        compile_pipeline(settings, tmp_path / where)
+    assert (tmp_path / "notes").read_text() == "mine" and (tmp_path / "pipe").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_dash_is_stdout(compiled: Path) -> None:
+    done = CliRunner().invoke(command, ["--config", str(ROOT / "configs" / "brand-sentiment.yaml"), "-o", "-"])
+    assert (done.exit_code, done.stdout) == (0, compiled.read_text())
 
 
 def test_a_run_of_this_machine_has_no_pods_and_tries_only_training_again(settings: Settings, tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from components.base.settings.section import Section, Text
 
 # Of a variable's name: a word of its own or at the end of one, so that TOKENIZERS_PARALLELISM is none.
 SECRET_LIKE = re.compile(
-    r"(PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|ACCESS_?KEY|API_?KEY|PRIVATE_?KEY)S?(?![A-Z])", re.IGNORECASE
+    r"(PASSWORD|PASSWD|PASSPHRASE|(?<![A-Z])PASS|SECRET|TOKEN|CREDENTIAL|ACCESS_?KEY|API_?KEY|PRIVATE_?KEY|WEBHOOK|COOKIE"
+    r"|TEXTGATE_KFP_HEADER)S?(?![A-Z])",
+    re.IGNORECASE,
 )
 # Of a value: an address with a name and a password.
 CREDENTIALS = re.compile(r"://[^/@\s]*:[^/@\s]+@")
@@ -28,6 +30,7 @@ KINDS_OF_SECRETS = {
     "a token of GitLab": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
     "a token of Hugging Face": re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
     "a token of Slack": re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|hooks\.slack\.com/(services|workflows)/\w"),
+    "the address of a webhook": re.compile(r"://[^\s/]+/(\S*/)?(web)?hooks?/[A-Za-z0-9_/-]{16,}"),
     "a JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\."),
     "a bearer token": re.compile(r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{16,}"),
     "a password": re.compile(
@@ -140,11 +143,15 @@ class ClusterSettings(Section):
     @field_validator("env")
     @classmethod
     def env_holds_no_secret(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, content in value.items():
-            if SECRET_LIKE.search(name) or any(kind.search(content) for kind in KINDS_OF_SECRETS.values()):
-                raise ValueError(
-                    f"env.{name} would stand in the compiled pipeline for all to read; use cluster.secrets"
-                )
+        found = [
+            f"env.{name}"
+            for name, content in value.items()
+            if SECRET_LIKE.search(name) or any(kind.search(content) for kind in KINDS_OF_SECRETS.values())
+        ]
+        if found:
+            raise ValueError(
+                f"{' and '.join(found)} would stand in the compiled pipeline for all to read; use cluster.secrets"
+            )
         return value
 
     @model_validator(mode="after")

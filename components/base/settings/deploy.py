@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from components.base.settings.section import Fraction, Section
 
@@ -15,7 +15,6 @@ UNITS = {"": 0, "k": 1, "M": 2, "G": 3, "T": 4}
 QUANTITY = r"^(\d+(?:\.\d+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
 OURS = ("textgate.", "serving.kserve.io/deploymentMode", "serving.kserve.io/secretName")
 
-Quantity = Annotated[str, StringConstraints(pattern=QUANTITY)]
 KubernetesName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 Percent = Annotated[int, Field(ge=1, le=99)]
 
@@ -24,12 +23,21 @@ def amount(quantity: str) -> Decimal:
     """A Kubernetes quantity in cores or bytes: 500m is 0.5, 1Gi is 2 to the 30th."""
     found = re.fullmatch(QUANTITY, quantity)
     if not found:
-        raise ValueError(f"{quantity} is no quantity of Kubernetes")
+        raise ValueError("no quantity of Kubernetes, such as 500m or 2 for CPU, 512Mi or 4Gi for memory")
     number, unit = Decimal(found[1]), found[2] or ""
     if unit == "m":
         return number / 1000
     base = 1024 if unit.endswith("i") else 1000
     return number * Decimal(base) ** UNITS[unit.removesuffix("i")]
+
+
+def quantity(value: str) -> str:
+    """Raises ValueError where it is none."""
+    amount(value)
+    return value
+
+
+Quantity = Annotated[str, AfterValidator(quantity)]
 
 
 class Requests(Section):

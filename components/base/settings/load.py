@@ -127,7 +127,7 @@ def _override(raw: dict[str, Any], override: str) -> None:
         if not isinstance(raw, dict):
             raise TextgateError(f"--set {override}: {parent} is a value, not a section")
     try:
-        raw[last] = yaml.safe_load(value)
+        raw[last] = parse_yaml(value)
     except yaml.YAMLError as error:
         raise TextgateError(f"--set {override}: the value is not YAML: {error}") from None
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializationInfo, field_serializer, field_validator, model_validator
+from pydantic import AfterValidator, Field, SerializationInfo, field_serializer, field_validator, model_validator
 
-from components.base.settings.deploy import Quantity, amount
+from components.base.settings.deploy import Quantity, amount, quantity
 from components.base.settings.section import Positive, Section, Text
 
 # Every step that a config may give resources of its own; tokenize's are also those of its shards and their merge.
@@ -87,7 +87,7 @@ class StepResources(Section):
     tolerations: list[Toleration] = []
     affinity: list[Affinity] = []
     spot: bool = False
-    shared_memory: Quantity | Literal[""] = ""
+    shared_memory: Annotated[str, AfterValidator(lambda size: size and quantity(size))] = ""
     timeout_s: Annotated[int, Field(ge=0)] = 0
     retries: Annotated[int, Field(ge=0, le=20)] = 0
     backoff_s: Positive = 10
@@ -106,6 +106,8 @@ class StepResources(Section):
             asked, limit = getattr(self, name), getattr(self, f"{name}_limit")
             if amount(asked) > amount(limit):
                 return f"{name} {asked} is above {name}_limit {limit}"
+        if amount(self.memory_limit) < 2**20:
+            return f"memory_limit {self.memory_limit} is less than 1Mi"
         if self.shared_memory and amount(self.shared_memory) > amount(self.memory_limit):
             return (
                 f"shared_memory {self.shared_memory} is above memory_limit {self.memory_limit}, which it counts towards"

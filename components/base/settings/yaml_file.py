@@ -1,10 +1,13 @@
-"""YAML in which no key stands twice: of two, the first would be lost without a word."""
+"""YAML in which no key stands twice: of two, the first would be lost without a word. Keys are text as it is written, of
+which YAML 1.1 takes `on` and `yes` for values."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import yaml
+
+MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Once:
@@ -13,7 +16,7 @@ class _Once:
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen: dict[Any, Any] = {}
         for key, _ in node.value:
-            if key.tag != "tag:yaml.org,2002:merge" and isinstance(key, yaml.ScalarNode):
+            if key.tag != MERGE and isinstance(key, yaml.ScalarNode):
                 if (other := seen.get(key.value)) is not None:
                     lines = f"{other.start_mark.line + 1} and {key.start_mark.line + 1}"
                     raise yaml.YAMLError(f"the key {key.value} stands twice, in lines {lines}; make it one")
@@ -22,7 +25,11 @@ class _Once:
 
 
 class _Typed(_Once, yaml.SafeLoader):
-    pass
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != MERGE:
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
 
 
 class _Strings(_Once, yaml.BaseLoader):

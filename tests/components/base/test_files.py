@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from components.base.files import new_folder
+from components.base.errors import TextgateError
+from components.base.files import new_folder, write_text
 
 WRITER = """
 import sys, time
@@ -50,3 +51,20 @@ def test_what_stood_there_stays_when_the_block_or_the_last_rename_fails(
         (folder / "name").write_text("new")
     assert (target / "name").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
+
+
+def test_a_link_stays_and_leads_to_the_new_file(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "new"
+
+
+def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("pipe")
+    for name, said in (("pipe", "no plain file"), ("folder", "a folder"), ("link", "no plain file")):
+        with pytest.raises(TextgateError, match=f"{name} is {said}; name a file"):
+            write_text(tmp_path / name, "new")
+    assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 3

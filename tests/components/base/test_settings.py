@@ -49,6 +49,22 @@ def test_a_secret_under_a_key_that_does_not_exist_is_not_shown(tmp_path: Path) -
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"notify": {"secret": "https://hooks.example.com/hunter2"}},
+        {"cluster": {"env": {"PIN": 46173}}},
+        {"cluster": {"auth": "hunter2"}},
+        {"cluster": {"secrets": [{"name": "store", "env": "hunter2"}]}},
+        {"cluster": {"secrets": ["hunter2"]}},
+    ],
+)
+def test_what_stands_where_secrets_are_named_is_not_shown(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(TextgateError, match=r"is not valid:\n  (notify|cluster)\.") as refused:
+        load(write(tmp_path, **changes))
+    assert "hunter2" not in str(refused.value) and "46173" not in str(refused.value)
+
+
 def test_the_default_config_is_valid() -> None:
     assert load(Path("configs/brand-sentiment.yaml")).name == "brand-sentiment"
 
@@ -237,6 +253,15 @@ def test_words_that_yaml_takes_for_values_are_to_be_quoted(tmp_path: Path) -> No
     path = write(tmp_path, data={"labels": [False, "yes"]})
     with pytest.raises(TextgateError, match=r"data\.labels\.0: .*\(value False\); put it in quotes"):
         load(path)
+
+
+def test_keys_that_yaml_takes_for_values_are_words(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_text(path.read_text() + "notify: {kind: json, on: [refused]}\ncluster: {env: {yes: y, N: z}}\n")
+    settings = load(path)
+    assert settings.notify.on == ["refused"]
+    assert settings.cluster.env == {"yes": "y", "N": "z"}
+    assert load(path, ["notify={kind: json, on: [failed]}"]).notify.on == ["failed"]
 
 
 def test_overrides_are_checked_like_the_file(tmp_path: Path) -> None:

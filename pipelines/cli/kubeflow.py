@@ -60,7 +60,7 @@ def placed(settings: Settings, host: str, namespace: str) -> Settings:
     return settings.model_copy(update={"cluster": settings.cluster.model_copy(update=given)})
 
 
-def ready(settings: Settings, *, unchecked: bool, experiment: str = "", options: str = "", **what: bool) -> Cluster:
+def ready(settings: Settings, *, unchecked: bool, experiment: str = "", options: str = "", **what: Any) -> Cluster:
     """The cluster, once preflight found nothing there that would make the run fail. Raises TextgateError."""
     from pipelines.cluster import Cluster
 

@@ -69,5 +69,5 @@ def command(
 
     settings = placed(settings, host, namespace)
     check_settings(settings, trains=False)
-    cluster = ready(settings, unchecked=unchecked, options=typed(config, overrides), trains=False)
+    cluster = ready(settings, unchecked=unchecked, options=typed(config, overrides), trains=False, version=version)
     show(cluster, submit_promotion(settings, cluster, version, request), watch)

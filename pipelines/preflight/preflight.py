@@ -32,16 +32,17 @@ def preflight(
     experiment: str = "",
     trains: bool = True,
     acts: bool = True,
+    version: str = "",
     options: str = " --config FILE",
 ) -> list[Line]:
     """A line for everything that a run needs, after LIMIT_S at most. `connect` opens the Kubeflow API, `experiment` is
     the run's (empty: the config's name); `trains` where it needs data and base model, `acts` where it may promote and
-    deploy. `options` are those of the command that messages name.
+    deploy; `version` is the one that is to be promoted. `options` are those of the command that messages name.
     """
     checks = [
         Check(("settings",), lambda: [_settings(settings, trains, acts)]),
         Check(kubeflow.CHECKS, lambda: kubeflow.ask(connect, experiment or settings.name), late="failed"),
-        Check(("MLflow",), lambda: [tracking.ask(settings)]),
+        Check(("MLflow",), lambda: [tracking.ask(settings, version)]),
         *(Check((check,), ask) for check, ask in storage.checks(settings, trains, acts)),
         *(Check((check,), ask) for check, ask in images.checks(settings, trains)),
         Check(("Kubernetes",), lambda: kubernetes.ask(settings, trains)),

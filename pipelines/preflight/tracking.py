@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+from components.base.errors import TextgateError
 from components.base.mlflow_client import AccessRefused, ask_server, shown_uri
 from components.base.settings import ClusterSettings, Settings
 from pipelines.preflight.line import Line, failed, ok, unknown
@@ -13,7 +18,8 @@ CHECK, VARIABLE = "MLflow", "MLFLOW_TRACKING_URI"
 CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_TOKEN")
 
 
-def ask(settings: Settings) -> Line:
+def ask(settings: Settings, version: str = "") -> Line:
+    """`version` is the one that a promotion is to find there."""
     cluster = settings.cluster
     address = cluster.env.get(VARIABLE, "")
     if not address:
@@ -27,7 +33,19 @@ def ask(settings: Settings) -> Line:
         ask_server(address)
     except AccessRefused as error:
         return _refused(cluster, address, str(error))
-    return ok(CHECK, f"{address} answers")
+    if version and not _has(address, settings.name, version):
+        return failed(CHECK, f"{address} has no version {version} of {settings.name}", "textgate models list shows all")
+    return ok(CHECK, f"{address} answers" + (f", and has version {version}" if version else ""))
+
+
+def _has(address: str, name: str, version: str) -> bool:
+    try:
+        MlflowClient(address, address).get_model_version(name, version)
+    except MlflowException as error:
+        if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            return False
+        raise TextgateError(f"MLflow at {shown_uri(address)} failed to say whether it has {name}: {error}") from None
+    return True
 
 
 def _unnamed(cluster: ClusterSettings) -> Line:

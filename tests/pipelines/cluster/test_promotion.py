@@ -41,3 +41,12 @@ def test_a_promotion_needs_of_the_config_what_it_uses(promote: Typed, kubeflow: 
     assert "no Kubeflow is named" in promote("7", "--on", "cluster")[2]
     assert "go with --on cluster" in promote("7", "--host", host)[2]
     assert len(kubeflow.requests) == sent
+
+
+def test_a_version_that_is_not_there_is_not_promoted(
+    promote: Typed, kubeflow: State, host: str, mlflow_server: str
+) -> None:
+    at = f"cluster.env={{MLFLOW_TRACKING_URI: '{mlflow_server}'}}"
+    status, _, err = promote("7", "--on", "cluster", "--host", host, "--set", at)
+    assert status == 1 and f"{mlflow_server} has no version 7 of tiny" in err
+    assert not kubeflow.runs

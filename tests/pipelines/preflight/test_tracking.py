@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from components.base.errors import TextgateError
 from pipelines.preflight.line import Line
@@ -49,6 +50,17 @@ def closed() -> Iterator[str]:
 
 def test_a_server_that_answers(mlflow_server: str) -> None:
     assert line(mlflow_server).state == "ok"
+
+
+def test_a_version_that_is_not_there_is_named(mlflow_server: str) -> None:
+    settings = make_settings(cluster={"env": {"MLFLOW_TRACKING_URI": mlflow_server}})
+    found = ask(settings, "3")
+    assert (found.state, found.said) == ("failed", f"{mlflow_server} has no version 3 of {settings.name}")
+    client = MlflowClient(mlflow_server, mlflow_server)
+    client.create_registered_model(settings.name)
+    client.create_model_version(settings.name, "s3://bucket/bundle")
+    assert ask(settings, "2").state == "failed" and ask(settings, "1").state == "ok"
+    client.delete_registered_model(settings.name)
 
 
 def test_one_that_does_not_is_named_and_not_this_machine_s() -> None:

@@ -83,6 +83,12 @@ def cli(debug: bool) -> None:
         os.environ["TEXTGATE_DEBUG"] = "1"
 
 
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 def main() -> None:
     """Runs the command; a TextgateError becomes its message on stderr and exit status 1, an interrupt 130."""
     from components.base.errors import TextgateError
@@ -98,7 +104,7 @@ def main() -> None:
     except (TextgateError, OSError) as error:
         if os.environ.get("TEXTGATE_DEBUG"):
             raise
-        print(f"textgate: {error}", file=sys.stderr)
+        print(f"textgate: {_said(error)}", file=sys.stderr)
         status = 1
     except Exception as error:
         if os.environ.get("TEXTGATE_DEBUG"):

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from components.base.errors import TextgateError
-from pipelines.cli import COMMANDS, cli
+from pipelines.cli import COMMANDS, cli, main
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -54,6 +54,27 @@ def test_an_override_needs_its_reason(
     assert isinstance(result.exception, TextgateError)
     assert said in str(result.exception)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (PermissionError(13, "Permission denied", "notes.md"), "notes.md: Permission denied"),
+        (OSError("no more"), "no more"),
+    ],
+)
+def test_what_the_system_refuses_is_said_without_numbers(
+    error: OSError, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "main", refuse)
+    monkeypatch.delenv("TEXTGATE_DEBUG", raising=False)
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == f"textgate: {said}\n"
 
 
 def test_a_known_fault_is_one_line_and_debug_shows_where(tmp_path: Path) -> None:

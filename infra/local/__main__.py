@@ -9,10 +9,27 @@ from pathlib import Path
 import click
 
 from components.base.errors import TextgateError
+from infra.local.seaweed import GRPC_OFFSET
 from infra.local.stack import ENVIRONMENT, Ports, Stack
 
 DEFAULT = Path(".textgate/stack")
 FOLDER = click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT, show_default=True)
+LAST = 65535
+
+
+class Port(click.ParamType[int]):
+    name = "port"
+
+    def __init__(self, last: int = LAST) -> None:
+        self.last = last
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Raises TextgateError where it is no number of a port."""
+        digits = str(value)
+        if len(digits) <= len(str(LAST)) and digits.isascii() and digits.isdigit() and int(digits) <= self.last:
+            return int(digits)
+        named = param.opts[0] if param else self.name
+        raise TextgateError(f"{named} takes a port from 1 to {self.last}, or 0 for a free one, got {digits!r}")
 
 
 @click.group(help=__doc__)
@@ -23,9 +40,9 @@ def commands() -> None:
 
 @commands.command()
 @FOLDER
-@click.option("--mlflow-port", type=int, default=0, help="a free one unless given")
-@click.option("--s3-port", type=int, default=0)
-@click.option("--postgres-port", type=int, default=0)
+@click.option("--mlflow-port", type=Port(), default=0, help="a free one unless given")
+@click.option("--s3-port", type=Port(LAST - GRPC_OFFSET), default=0)
+@click.option("--postgres-port", type=Port(), default=0)
 def start(folder: Path, mlflow_port: int, s3_port: int, postgres_port: int) -> None:
     """Starts what does not run; a second start changes nothing."""
     stack = Stack(folder)

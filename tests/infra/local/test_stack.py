@@ -38,6 +38,12 @@ def run(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """As it is typed; the environment is ready."""
+    words = ["make", "-s", "-o", "setup", *arguments, f"BIN={Path(sys.executable).parent}"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+
+
 def processes(stack: Stack) -> dict[str, Detached]:
     state = json.loads((stack.folder / "state.json").read_text())
     return {name: Detached(**found) for name, found in state["processes"].items()}
@@ -79,6 +85,28 @@ def use(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def stack(new_stack: NewStack) -> Stack:
     return new_stack()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("STACK={file}",), "{file}: it is a file; name a folder"),
+        (("STACK={file}/stack",), "{file}/stack: Not a directory; name a folder"),
+        (("STACK=/proc",), "cannot be kept in /proc: No such file or directory; name a folder"),
+        (("STACK={new}", "MLFLOW_PORT=80000"), "--mlflow-port takes a port from 1 to 65535, or 0 for a free one"),
+        (("STACK={new}", "MLFLOW_PORT=abc"), "got 'abc'"),
+        (("STACK={new}", "S3_PORT=60000"), "--s3-port takes a port from 1 to 55535"),
+        (("STACK={new}", "POSTGRES_PORT=-1"), "got '-1'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path, typed: tuple[str, ...], said: str) -> None:
+    places = {"file": tmp_path / "file", "new": tmp_path / "new"}
+    places["file"].touch()
+    done = make("stack", *(word.format(**places) for word in typed))
+    first, *others = done.stderr.splitlines()
+    assert done.returncode == 2 and said.format(**places) in first, done.stderr
+    assert [line.startswith("make: ***") for line in others] == [True] and not done.stdout
+    assert not places["new"].exists()
 
 
 def test_the_first_start_tells_where_everything_is(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -50,7 +51,7 @@ def start(folder: Path, mlflow_port: int, s3_port: int, postgres_port: int) -> N
     for name, address in stack.addresses().items():
         click.echo(f"{name:<10} {'started' if name in began else 'is running':<10}  {address}")
     click.echo(f"\nIn a shell that is to work with it ({', '.join(stack.environment())}):\n")
-    click.echo(f"  . {stack.folder / ENVIRONMENT}")
+    click.echo(f"  . {shlex.quote(str(stack.folder / ENVIRONMENT))}")
 
 
 @commands.command()

@@ -110,18 +110,19 @@ def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path, typed: tuple[str,
 
 
 def test_the_first_start_tells_where_everything_is(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    started = run(stack, "start")
+    started = make("stack", f"STACK={stack.folder}")
     assert started.returncode == 0, started.stderr
     assert started.stdout.count(" started ") == 3
     environment = stack.folder / "environment"
-    assert f". {environment}" in started.stdout
+    sourced = started.stdout.splitlines()[-1]
+    assert sourced.strip() == f". '{environment}'"
     for path in (environment, stack.folder / "access.json", stack.folder / "mlflow" / "basic_auth.ini"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     values = stack.environment()
     for name in ("MLFLOW_TRACKING_PASSWORD", "AWS_SECRET_ACCESS_KEY"):
         assert values[name] not in started.stdout
     shell = subprocess.run(
-        ["sh", "-c", f". {environment}; echo $MLFLOW_TRACKING_URI $AWS_SECRET_ACCESS_KEY"],
+        ["sh", "-c", f"{sourced}; echo $MLFLOW_TRACKING_URI $AWS_SECRET_ACCESS_KEY"],
         capture_output=True,
         text=True,
         check=True,
@@ -173,7 +174,7 @@ def test_one_that_was_killed_is_started_again(stack: Stack, name: str, monkeypat
 
 def test_a_stop_leaves_no_process_and_loses_nothing(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     assert left_over(stack)
-    stopped = run(stack, "stop")
+    stopped = make("stack-stop", f"STACK={stack.folder}")
     assert stopped.returncode == 0 and stopped.stdout.startswith("stopped ")
     assert left_over(stack) == []
     assert "database system is shut down" in (stack.folder / "postgres.log").read_text()

@@ -123,6 +123,8 @@ class Stack:
             if name in names and name in processes:
                 processes[name].stop(ENDS_BY.get(name, signal.SIGTERM))
                 self._record(name, None)
+                if name == S3:
+                    seaweed.remove_sockets(self._state()["ports"][S3])
 
     def _services(self) -> list[Service]:
         ports, access = self._state()["ports"], self._access()
@@ -144,7 +146,8 @@ class Stack:
         if S3 in running:
             _refuse_move(S3, asked.s3, ports[S3][-1])
         else:
-            ports[S3] = _s3_ports(asked.s3, ports.get(S3, []))
+            seaweed.remove_sockets(before := ports.get(S3, []))
+            ports[S3] = _s3_ports(asked.s3, before)
         self._write_state(state)
 
     def _processes(self) -> dict[str, Detached]:

@@ -20,6 +20,7 @@ from mlflow import MlflowClient
 
 from components.base.errors import TextgateError
 from infra.local.process import Detached
+from infra.local.seaweed import GRPC_OFFSET, SOCKETS
 from infra.local.stack import Ports, Stack
 from tests.infra.local.conftest import NewStack
 
@@ -59,6 +60,14 @@ def left_over(stack: Stack) -> list[str]:
         except (psutil.Error, OSError):
             continue
     return found
+
+
+def sockets(stack: Stack) -> list[str]:
+    """Those of its SeaweedFS."""
+    path = stack.folder / "state.json"
+    ports = json.loads(path.read_text())["ports"]["seaweedfs"] if path.exists() else []
+    both = [base for port in ports for base in (port, port + GRPC_OFFSET)]
+    return [found.name for port in both for found in SOCKETS.glob(f"seaweedfs-*-{port}.sock")]
 
 
 def keep(stack: Stack, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
@@ -173,10 +182,12 @@ def test_one_that_was_killed_is_started_again(stack: Stack, name: str, monkeypat
 
 
 def test_a_stop_leaves_no_process_and_loses_nothing(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert left_over(stack)
+    assert left_over(stack) and sockets(stack)
+    weed = processes(stack)["seaweedfs"].pid
     stopped = make("stack-stop", f"STACK={stack.folder}")
     assert stopped.returncode == 0 and stopped.stdout.startswith("stopped ")
-    assert left_over(stack) == []
+    assert left_over(stack) == sockets(stack) == list(SOCKETS.glob(f"weed.*.log.*.{weed}")) == []
+    assert "Start Seaweed" in (stack.folder / "seaweedfs.log").read_text()
     assert "database system is shut down" in (stack.folder / "postgres.log").read_text()
     assert not (stack.folder / "postgres" / "data" / "postmaster.pid").exists()
     assert run(stack, "stop").stdout == "nothing was running\n"
@@ -226,7 +237,7 @@ def test_what_ends_in_the_middle_is_ended_whole(new_stack: NewStack, monkeypatch
         _, err = process.communicate(timeout=120)
         assert process.returncode in (130, -by), err
         assert "Traceback" not in err or process.returncode == -by
-        assert left_over(stack) == []
+        assert left_over(stack) == sockets(stack) == []
     process = subprocess.Popen(command(stack, "start"), cwd=ROOT, stdout=subprocess.DEVNULL)
     time.sleep(4)
     process.kill()
@@ -235,7 +246,7 @@ def test_what_ends_in_the_middle_is_ended_whole(new_stack: NewStack, monkeypatch
     keep(stack, monkeypatch, "whole")
     assert kept(stack, monkeypatch) == {"whole"}
     stack.stop()
-    assert left_over(stack) == []
+    assert left_over(stack) == sockets(stack) == []
 
 
 def test_two_starts_at_once_are_one(new_stack: NewStack) -> None:

@@ -48,11 +48,11 @@ lock: setup  ## resolve the locks again, keeping what still fits
 	@sh infra/locks.sh $(BIN)
 
 stack: setup  ## MLflow on PostgreSQL with SeaweedFS on this machine; STACK=folder, MLFLOW_PORT=5000, S3_PORT, POSTGRES_PORT
-	@$(BIN)/python -m infra.local start $(if $(STACK),--folder $(STACK)) $(if $(MLFLOW_PORT),--mlflow-port $(MLFLOW_PORT)) \
-		$(if $(S3_PORT),--s3-port $(S3_PORT)) $(if $(POSTGRES_PORT),--postgres-port $(POSTGRES_PORT))
+	@$(BIN)/python -m infra.local start $(if $(STACK),--folder "$$STACK") $(if $(MLFLOW_PORT),--mlflow-port "$$MLFLOW_PORT") \
+		$(if $(S3_PORT),--s3-port "$$S3_PORT") $(if $(POSTGRES_PORT),--postgres-port "$$POSTGRES_PORT")
 
 stack-stop: setup  ## end it; what it keeps stays
-	@$(BIN)/python -m infra.local stop $(if $(STACK),--folder $(STACK))
+	@$(BIN)/python -m infra.local stop $(if $(STACK),--folder "$$STACK")
 
 clean:  ## remove the environment and the caches of tools (never data or .textgate)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

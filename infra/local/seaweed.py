@@ -79,7 +79,9 @@ def command(folder: Path, ports: list[int], identities: list[Identity], *options
     ]
     with os.fdopen(os.open(folder / "s3.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump({"identities": known}, file)
-    start = [binary(), "server", "-dir=.", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-s3.config=s3.json"]
+    # Else it would log to files in /tmp as well.
+    start = [binary(), "-logtostderr", "server", "-dir=.", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    start += ["-filer", "-s3", "-s3.config=s3.json"]
     start += ["-master.telemetry=false", "-master.electionTimeout=1s", "-s3.port.iceberg=0", "-s3.port.lance=0"]
     start += ["-s3.autoCreateBucket=false"]
     names = ("master", "volume", "filer", "s3")
@@ -106,7 +108,8 @@ def trouble(endpoint: str, who: Identity, bucket: str, verify: str | None = None
 
 
 def remove_sockets(ports: list[int]) -> None:
-    """Those that a server that was killed left behind."""
+    """Those that a server left behind, as it does; none where another has its port now."""
     for port in (port for base in ports for port in (base, base + GRPC_OFFSET)):
         for left in SOCKETS.glob(f"seaweedfs-*-{port}.sock"):
-            left.unlink()
+            if is_free(port):
+                left.unlink(missing_ok=True)

@@ -43,7 +43,8 @@ class Stack:
     def start(self, ports: Ports | None = None) -> list[str]:
         """Starts what does not run, and gives the names of that. What this start began is ended again where it fails
         or is interrupted. Raises TextgateError."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+        with _usable(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o711)
         with self._locked():
             began: list[str] = []
             try:
@@ -60,8 +61,9 @@ class Stack:
 
     def stop(self) -> list[str]:
         """Ends what runs, and gives the names of that."""
-        if not (self.folder / STATE).exists():
-            return []
+        with _usable(self.folder):
+            if not (self.folder / STATE).exists():
+                return []
         with self._locked():
             running = self.running()
             self._end(list(self._processes()))
@@ -121,6 +123,8 @@ class Stack:
             if name in names and name in processes:
                 processes[name].stop(ENDS_BY.get(name, signal.SIGTERM))
                 self._record(name, None)
+                if name == S3:
+                    seaweed.remove_sockets(self._state()["ports"][S3])
 
     def _services(self) -> list[Service]:
         ports, access = self._state()["ports"], self._access()
@@ -142,7 +146,8 @@ class Stack:
         if S3 in running:
             _refuse_move(S3, asked.s3, ports[S3][-1])
         else:
-            ports[S3] = _s3_ports(asked.s3, ports.get(S3, []))
+            seaweed.remove_sockets(before := ports.get(S3, []))
+            ports[S3] = _s3_ports(asked.s3, before)
         self._write_state(state)
 
     def _processes(self) -> dict[str, Detached]:
@@ -178,7 +183,9 @@ class Stack:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with (self.folder / LOCK).open("w") as file:
+        with _usable(self.folder):
+            file = (self.folder / LOCK).open("w")
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -186,6 +193,17 @@ class Stack:
                     f"the stack in {self.folder} is being started or stopped by another command; wait for that"
                 ) from None
             yield
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = "it is a file" if folder.is_file() else error.strerror
+        raise TextgateError(
+            f"the stack cannot be kept in {folder}: {why}; name a folder that you may write, by STACK= or --folder"
+        ) from None
 
 
 def _refuse_move(name: str, wanted: int, port: int) -> None:

@@ -10,7 +10,7 @@ from threading import Thread
 from components.base.errors import TextgateError
 from components.base.settings import Settings
 from pipelines.cluster import Cluster, check_settings
-from pipelines.preflight import data, images, kubeflow, kubernetes, storage, tracking
+from pipelines.preflight import answers, data, images, kubeflow, kubernetes, storage, tracking
 from pipelines.preflight.line import Line, State, failed, ok, unknown
 
 LIMIT_S = 18.0
@@ -63,15 +63,16 @@ def _all(checks: Sequence[Check]) -> list[Line]:
 
     end = time.monotonic() + LIMIT_S
     threads = [Thread(target=run, args=(number,), daemon=True) for number in range(len(checks))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
-    return [
-        line
-        for check, lines, has_ended in zip(checks, found, ended, strict=True)
-        for line in (lines if has_ended else _late(check))
-    ]
+    with answers.noted() as last:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        return [
+            line
+            for check, lines, has_ended, thread in zip(checks, found, ended, threads, strict=True)
+            for line in (lines if has_ended else _late(check, last.get(thread.ident or 0, "")))
+        ]
 
 
 def _lines(check: Check) -> Sequence[Line]:
@@ -84,8 +85,10 @@ def _lines(check: Check) -> Sequence[Line]:
         return [unknown(name, said, "report it") for name in check.covers]
 
 
-def _late(check: Check) -> list[Line]:
+def _late(check: Check, answer: str) -> list[Line]:
     said, advice = f"no end of it after {LIMIT_S:g} s", "check the network, and what it is asked of"
+    if answer:
+        said, advice = f"{said}; the last answer was {answer}", "see why that server does not serve, or try again later"
     return [Line(name, check.late, said, advice) for name in check.covers]
 
 

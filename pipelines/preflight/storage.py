@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from botocore.exceptions import NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError, PartialCredentialsError
 
 from components.base.errors import TextgateError
 from components.base.objects import open_store
@@ -15,6 +15,7 @@ from pipelines.preflight.line import Line, failed, ok, unknown
 from pipelines.preflight.names import of_a_cluster
 
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+REFUSED, ENDED = (401, 403), ("ExpiredToken", "InvalidToken")
 Ask = Callable[[], list[Line]]
 
 
@@ -33,6 +34,19 @@ def unreachable(settings: Settings) -> str:
     own = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
     host = of_a_cluster(reached(settings).endpoint or own)
     return f"the object store {host} has a name that only the cluster resolves" if host else ""
+
+
+def kept_out(check: str, place: str, error: TextgateError) -> Line | None:
+    """What to say where S3 was asked without credentials, or refused them; None of any other error."""
+    cause = error.__cause__
+    if isinstance(cause, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError):
+        advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what else boto3 takes, to have it tried"
+        return unknown(check, f"this machine has no credentials for {place}", advice)
+    if isinstance(cause, ClientError):
+        answer = cause.response
+        if answer["ResponseMetadata"]["HTTPStatusCode"] in REFUSED or answer["Error"]["Code"] in ENDED:
+            return failed(check, str(error))
+    return None
 
 
 def checks(settings: Settings, trains: bool, acts: bool) -> Iterator[tuple[str, Ask]]:
@@ -62,9 +76,7 @@ def _write(key: str, place: str, s3: S3Settings) -> Line:
         store = open_store(place, s3)
         store.create(probe, content)
     except TextgateError as error:
-        if isinstance(error.__cause__, NoCredentialsError | PartialCredentialsError):
-            return unknown(key, f"this machine has no credentials for {place}", "set those of boto3 to have it tried")
-        return failed(key, str(error))
+        return kept_out(key, place, error) or failed(key, str(error))
     try:
         store.remove(probe)
     except TextgateError as error:

@@ -27,7 +27,7 @@ def new_stack() -> Iterator[NewStack]:
             # Not in pytest's folder, which other users may not enter.
             folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="textgate-stack-")))
             folder.chmod(0o711)
-            stack = Stack(folder / "stack")
+            stack = Stack(folder / "the stack")
             ends.callback(stack.stop)
             return stack
 

@@ -20,6 +20,7 @@ from mlflow import MlflowClient
 
 from components.base.errors import TextgateError
 from infra.local.process import Detached
+from infra.local.seaweed import GRPC_OFFSET, SOCKETS
 from infra.local.stack import Ports, Stack
 from tests.infra.local.conftest import NewStack
 
@@ -38,6 +39,12 @@ def run(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """As it is typed; the environment is ready."""
+    words = ["make", "-s", "-o", "setup", *arguments, f"BIN={Path(sys.executable).parent}"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+
+
 def processes(stack: Stack) -> dict[str, Detached]:
     state = json.loads((stack.folder / "state.json").read_text())
     return {name: Detached(**found) for name, found in state["processes"].items()}
@@ -53,6 +60,14 @@ def left_over(stack: Stack) -> list[str]:
         except (psutil.Error, OSError):
             continue
     return found
+
+
+def sockets(stack: Stack) -> list[str]:
+    """Those of its SeaweedFS."""
+    path = stack.folder / "state.json"
+    ports = json.loads(path.read_text())["ports"]["seaweedfs"] if path.exists() else []
+    both = [base for port in ports for base in (port, port + GRPC_OFFSET)]
+    return [found.name for port in both for found in SOCKETS.glob(f"seaweedfs-*-{port}.sock")]
 
 
 def keep(stack: Stack, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
@@ -81,19 +96,42 @@ def stack(new_stack: NewStack) -> Stack:
     return new_stack()
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("STACK={file}",), "{file}: it is a file; name a folder"),
+        (("STACK={file}/stack",), "{file}/stack: Not a directory; name a folder"),
+        (("STACK=/proc",), "cannot be kept in /proc: No such file or directory; name a folder"),
+        (("STACK={new}", "MLFLOW_PORT=80000"), "--mlflow-port takes a port from 1 to 65535, or 0 for a free one"),
+        (("STACK={new}", "MLFLOW_PORT=abc"), "got 'abc'"),
+        (("STACK={new}", "S3_PORT=60000"), "--s3-port takes a port from 1 to 55535"),
+        (("STACK={new}", "POSTGRES_PORT=-1"), "got '-1'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path, typed: tuple[str, ...], said: str) -> None:
+    places = {"file": tmp_path / "file", "new": tmp_path / "new"}
+    places["file"].touch()
+    done = make("stack", *(word.format(**places) for word in typed))
+    first, *others = done.stderr.splitlines()
+    assert done.returncode == 2 and said.format(**places) in first, done.stderr
+    assert [line.startswith("make: ***") for line in others] == [True] and not done.stdout
+    assert not places["new"].exists()
+
+
 def test_the_first_start_tells_where_everything_is(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    started = run(stack, "start")
+    started = make("stack", f"STACK={stack.folder}")
     assert started.returncode == 0, started.stderr
     assert started.stdout.count(" started ") == 3
     environment = stack.folder / "environment"
-    assert f". {environment}" in started.stdout
+    sourced = started.stdout.splitlines()[-1]
+    assert sourced.strip() == f". '{environment}'"
     for path in (environment, stack.folder / "access.json", stack.folder / "mlflow" / "basic_auth.ini"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     values = stack.environment()
     for name in ("MLFLOW_TRACKING_PASSWORD", "AWS_SECRET_ACCESS_KEY"):
         assert values[name] not in started.stdout
     shell = subprocess.run(
-        ["sh", "-c", f". {environment}; echo $MLFLOW_TRACKING_URI $AWS_SECRET_ACCESS_KEY"],
+        ["sh", "-c", f"{sourced}; echo $MLFLOW_TRACKING_URI $AWS_SECRET_ACCESS_KEY"],
         capture_output=True,
         text=True,
         check=True,
@@ -144,10 +182,12 @@ def test_one_that_was_killed_is_started_again(stack: Stack, name: str, monkeypat
 
 
 def test_a_stop_leaves_no_process_and_loses_nothing(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert left_over(stack)
-    stopped = run(stack, "stop")
+    assert left_over(stack) and sockets(stack)
+    weed = processes(stack)["seaweedfs"].pid
+    stopped = make("stack-stop", f"STACK={stack.folder}")
     assert stopped.returncode == 0 and stopped.stdout.startswith("stopped ")
-    assert left_over(stack) == []
+    assert left_over(stack) == sockets(stack) == list(SOCKETS.glob(f"weed.*.log.*.{weed}")) == []
+    assert "Start Seaweed" in (stack.folder / "seaweedfs.log").read_text()
     assert "database system is shut down" in (stack.folder / "postgres.log").read_text()
     assert not (stack.folder / "postgres" / "data" / "postmaster.pid").exists()
     assert run(stack, "stop").stdout == "nothing was running\n"
@@ -197,7 +237,7 @@ def test_what_ends_in_the_middle_is_ended_whole(new_stack: NewStack, monkeypatch
         _, err = process.communicate(timeout=120)
         assert process.returncode in (130, -by), err
         assert "Traceback" not in err or process.returncode == -by
-        assert left_over(stack) == []
+        assert left_over(stack) == sockets(stack) == []
     process = subprocess.Popen(command(stack, "start"), cwd=ROOT, stdout=subprocess.DEVNULL)
     time.sleep(4)
     process.kill()
@@ -206,7 +246,7 @@ def test_what_ends_in_the_middle_is_ended_whole(new_stack: NewStack, monkeypatch
     keep(stack, monkeypatch, "whole")
     assert kept(stack, monkeypatch) == {"whole"}
     stack.stop()
-    assert left_over(stack) == []
+    assert left_over(stack) == sockets(stack) == []
 
 
 def test_two_starts_at_once_are_one(new_stack: NewStack) -> None:

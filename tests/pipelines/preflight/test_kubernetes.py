@@ -119,6 +119,44 @@ def test_without_a_kube_config_it_is_said_what_to_look_for(monkeypatch: pytest.M
     assert line.state == "unknown" and "Secret s3" in line.advice and "claim saved" in line.advice
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"clusters: [a-token-of-mine\nusers: {", "{file} is not a valid kubeconfig: it is not YAML, line 2"),
+        (b"\xff\xfe", "{file} is not a valid kubeconfig: it is not YAML; correct it, or set KUBECONFIG to another"),
+        (b"a-token-of-mine", "{file} is not a valid kubeconfig: it is not a mapping"),
+        (b"", "{file} is not a valid kubeconfig: it is empty"),
+        (b"clusters: 5\ncurrent-context: here", "{file} is not a valid kubeconfig: TypeError of its content"),
+        (
+            b"current-context: here\nusers: [{user: {token: a-token-of-mine}}, {}]",
+            "{file} is not a valid kubeconfig: Expected key name in {file}/...; correct it",
+        ),
+        (
+            b"current-context: here\ncontexts: []",
+            "{file} is not a valid kubeconfig: Expected object with name here in {file}/contexts list; correct it",
+        ),
+        (b"clusters: []\nusers: []", "{file} has no current-context; `kubectl config use-context NAME` sets it"),
+    ],
+)
+def test_a_kubeconfig_that_is_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes, said: str
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    file = tmp_path / "kubeconfig"
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    file.write_bytes(content)
+    (line,) = lines()
+    assert line.state == "unknown" and said.format(file=file) in line.said
+    assert "a-token-of-mine" not in line.said and "Secret s3" in line.advice
+
+
+def test_a_kubeconfig_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path))
+    (line,) = lines()
+    assert line.said.startswith(f"the kubeconfig {tmp_path} cannot be read: Is a directory; set KUBECONFIG to")
+
+
 def test_gpus_need_a_quota_that_can_hold_them(cluster: Cluster) -> None:
     cluster.add("nodes", "one", status={"allocatable": {GPU: "4"}})
     assert gpus().state == "ok"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -20,6 +22,7 @@ from pipelines.cli import main
 from pipelines.cluster import Cluster
 from pipelines.preflight import Line, preflight, refuse
 from pipelines.preflight.line import failed
+from tests.loopback import listening
 from tests.pipelines.loopback_kfp import State, loopback
 from tests.pipelines.preflight.made import named, states
 from tests.tiny_project import make_rows, split_rows, write_base_model, write_version
@@ -127,6 +130,44 @@ def test_what_does_not_end_is_given_up(
     assert named(found, "Kubeflow API").said == "no end of it after 4 s"
     assert named(found, "Kubeflow API").state == "failed"
     assert named(found, "promote.log").state == "ok"
+
+
+@pytest.fixture
+def busy() -> Iterator[str]:
+    """A server that sends all away for a minute."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(503)
+            self.send_header("Retry-After", "60")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_PUT = do_HEAD = do_GET
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with listening(Handler) as url:
+        yield url
+
+
+def test_the_last_answer_is_told_of_what_does_not_end(
+    config: Path, busy: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys.modules["pipelines.preflight.preflight"], "LIMIT_S", 5.0)
+    logger = logging.getLogger("urllib3.connectionpool")
+    before = (logger.level, [*logger.filters])
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 20.0)
+    found = lines(config, busy, (f"s3.endpoint={busy}",))
+    for check in ("Kubeflow API", "promote.log", "data", "base model"):
+        line = named(found, check)
+        assert line.said == f"no end of it after 5 s; the last answer was HTTP 503 of {busy}", line
+        assert "server" in line.advice and "network" not in line.advice
+    assert named(found, "MLflow").state == "ok"
+    assert not [record for record in caplog.records if record.levelname == "DEBUG" and "urllib3" in record.name]
+    assert (logger.level, logger.filters) == before
 
 
 def test_a_fault_of_ours_is_one_line(

@@ -54,14 +54,24 @@ def test_a_bucket_that_is_not_there(seaweed: str) -> None:
     assert line.state == "failed" and "there is no bucket nowhere" in line.said
 
 
-def test_without_credentials_nothing_is_known(seaweed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Takes all credentials from this machine."""
+
+    def take() -> None:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+    return take
+
+
+def test_without_credentials_nothing_is_known(seaweed: str, bare: Callable[[], None]) -> None:
+    bare()
     (line, *_) = lines(**places(seaweed))
-    assert line.state == "unknown" and "no credentials" in line.said
+    assert line.state == "unknown" and "no credentials" in line.said and "AWS_ACCESS_KEY_ID" in line.advice
 
 
 def test_what_only_the_cluster_resolves_is_not_known(seaweed: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +112,28 @@ def test_data_that_is_there_and_data_that_lacks_an_object(pushed: Settings) -> N
     store.remove(next(key for key in store.keys() if not key.endswith(".dir")))
     with pytest.raises(Exception, match="textgate data push --config x.yaml"):
         data.version(pushed, " --config x.yaml")
+
+
+def test_data_and_base_model_are_not_missing_where_credentials_are(pushed: Settings, bare: Callable[[], None]) -> None:
+    bare()
+    for line in (data.version(pushed, ""), data.base_model(pushed)):
+        assert line.state == "unknown" and line.said.startswith("this machine has no credentials for s3://textgate/")
+        assert "AWS_SECRET_ACCESS_KEY" in line.advice and "push" not in line.advice
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("AWS_ACCESS_KEY_ID", "does not know the access key of the credentials; check AWS_ACCESS_KEY_ID"),
+        ("AWS_SECRET_ACCESS_KEY", "the secret is not the one of the access key; check AWS_SECRET_ACCESS_KEY"),
+    ],
+)
+def test_credentials_that_are_refused_are_named_in_the_place_of_the_data(
+    pushed: Settings, monkeypatch: pytest.MonkeyPatch, variable: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, "another")
+    line = data.version(pushed, "")
+    assert line.state == "failed" and said in line.said and "push" not in line.said + line.advice
 
 
 def test_a_base_model_is_looked_at_without_being_read(seaweed: str, tmp_path: Path) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from typing import Any
 
 from kubernetes import client as k8s
-from kubernetes import config as k8s_config
 from urllib3.exceptions import HTTPError
 
 from components.base.errors import TextgateError
+from components.deploy import kubeconfig
 from components.deploy.observed import Manifest
 
 MANAGER = "textgate"
@@ -27,17 +26,9 @@ TROUBLE = (k8s.ApiException, HTTPError, UnicodeDecodeError)
 
 
 def connect() -> Any:
-    """A client of the current context of KUBECONFIG, in a pod of its service account, else of ~/.kube/config; no
-    request is sent twice. Raises TextgateError where no cluster is configured."""
+    """A client of what kubeconfig.load() finds; no request is sent twice. Raises TextgateError as that does."""
     settings = k8s.Configuration()
-    try:
-        named = os.environ.get("KUBECONFIG")
-        if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
-            k8s_config.load_incluster_config(client_configuration=settings)
-        else:
-            k8s_config.load_kube_config(named, client_configuration=settings)
-    except (k8s_config.ConfigException, OSError) as error:
-        raise TextgateError(f"no cluster is configured ({error}); set KUBECONFIG") from None
+    kubeconfig.load(settings)
     settings.retries = False
     return k8s.ApiClient(settings)
 

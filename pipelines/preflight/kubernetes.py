@@ -12,8 +12,7 @@ from components.base.errors import TextgateError
 from components.base.settings import Settings
 from components.base.settings.deploy import amount
 from components.base.settings.resources import STEP_NAMES
-from components.deploy.cluster import TROUBLE, reason
-from pipelines.preflight.kubeconfig import connected
+from components.deploy.cluster import TROUBLE, connect, reason
 from pipelines.preflight.line import Line, failed, ok, unknown
 
 CHECK, GPUS = "Kubernetes", "GPUs"
@@ -39,7 +38,7 @@ def ask(settings: Settings, trains: bool) -> list[Line]:
     if not wanted and not gpus:
         return [ok(CHECK, "the settings name nothing that pods need of their namespace")]
     try:
-        core = k8s.CoreV1Api(connected())
+        core = k8s.CoreV1Api(connect())
     except TextgateError as error:
         names = ", ".join(f"{one.kind} {one.name}" for one in wanted)
         advice = f"see by hand that {namespace} has {names}" if names else "see by hand that there are GPUs"

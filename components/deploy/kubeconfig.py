@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
-from kubernetes.config import ConfigException
+from kubernetes import client as k8s
+from kubernetes import config as k8s_config
 
 from components.base.errors import TextgateError
-from components.deploy.cluster import connect
 
 DEFAULT = "~/.kube/config"
 CONTEXT = "current-context"
@@ -19,27 +20,37 @@ CONTEXT = "current-context"
 MALFORMED = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
-def connected() -> Any:
-    """As components.deploy.cluster connects. Raises TextgateError that names the file which is no kubeconfig."""
+def load(settings: k8s.Configuration) -> None:
+    """Sets the current context of KUBECONFIG, in a pod its service account, else the context of ~/.kube/config.
+
+    Raises TextgateError that names the file which is no kubeconfig, or says that no cluster is configured.
+    """
     named = os.environ.get("KUBECONFIG")
-    if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
-        return connect()
-    paths = [Path(os.path.expanduser(path)) for path in (named or DEFAULT).split(os.pathsep) if path]  # noqa: PTH111
-    contents = {path: content for path in paths if (content := _content(path)) is not None}
-    joined = os.pathsep.join(map(str, contents))
-    if contents and not any(content.get(CONTEXT) for content in contents.values()):
-        raise TextgateError(f"{joined} has no {CONTEXT}; `kubectl config use-context NAME` sets it")
+    contents: dict[Path, dict[str, Any]] = {}
     try:
-        return connect()
-    except TextgateError as error:
-        if contents and isinstance(error.__context__, ConfigException):
-            raise _invalid(joined, _shown(error.__context__)) from None
-        raise
+        if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
+            k8s_config.load_incluster_config(client_configuration=settings)
+            return
+        paths = [Path(os.path.expanduser(path)) for path in (named or DEFAULT).split(os.pathsep) if path]  # noqa: PTH111
+        contents = {path: content for path in paths if (content := _content(path)) is not None}
+        if contents and not any(content.get(CONTEXT) for content in contents.values()):
+            raise TextgateError(f"{_joined(contents)} has no {CONTEXT}; `kubectl config use-context NAME` sets it")
+        k8s_config.load_kube_config(named, client_configuration=settings)
+    except k8s_config.ConfigException as error:
+        if contents:
+            raise _invalid(_joined(contents), _shown(error)) from None
+        raise TextgateError(f"no cluster is configured ({error}); set KUBECONFIG") from None
+    except OSError as error:
+        raise TextgateError(f"no cluster is configured ({error}); set KUBECONFIG") from None
     except MALFORMED as error:
-        raise _invalid(joined, f"{type(error).__name__} of its content") from None
+        raise _invalid(_joined(contents), f"{type(error).__name__} of its content") from None
 
 
-def _shown(error: ConfigException) -> str:
+def _joined(paths: Iterable[Path]) -> str:
+    return os.pathsep.join(map(str, paths))
+
+
+def _shown(error: k8s_config.ConfigException) -> str:
     """Without the entries of the file that it quotes, which may hold credentials."""
     return re.sub(r"[\[{].*[\]}]", "...", str(error).removeprefix("Invalid kube-config file. "), flags=re.DOTALL)
 

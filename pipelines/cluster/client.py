@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -83,7 +84,10 @@ class _Client(kfp.Client):  # type: ignore[misc]
 
 
 class Cluster:
-    """`client` is the kfp.Client, `namespace` None where Kubeflow serves one user."""
+    """`client` is the kfp.Client, `namespace` None where Kubeflow serves one user; `options` are those of the commands
+    that messages name."""
+
+    options = ""
 
     def __init__(self, settings: ClusterSettings, host: str = "", namespace: str = "") -> None:
         """`host` and `namespace` are taken before those of the settings. Raises TextgateError, after 16 seconds at
@@ -145,6 +149,10 @@ class Cluster:
             token = answer.next_page_token
             if not token:
                 return
+
+    def command(self, *words: str) -> str:
+        """As one would type it to reach this very Kubeflow."""
+        return f"textgate {shlex.join(words)}{self.options}"
 
     def link(self, run_id: str) -> str:
         return f"{self.host}/#/runs/details/{run_id}"

@@ -50,7 +50,8 @@ def find_run(cluster: Cluster, reference: str) -> Any:
         found = [run for run in _newest(cluster, LOOKED_AT) if run.run_id.startswith(reference)]
     if not found:
         raise TextgateError(
-            f"there is no run {reference} on Kubeflow at {cluster.host}; `textgate runs` lists those that are there"
+            f"there is no run {reference} on Kubeflow at {cluster.host}; `{cluster.command('runs')}` lists"
+            " those that are there"
         )
     if len(found) > 1:
         ids = ", ".join(run.run_id for run in found[:5])

@@ -86,7 +86,8 @@ def find_schedule(cluster: Cluster, reference: str) -> Any:
     ]
     if not found:
         raise TextgateError(
-            f"there is no schedule {reference} on Kubeflow at {cluster.host}; see textgate schedule list"
+            f"there is no schedule {reference} on Kubeflow at {cluster.host};"
+            f" `{cluster.command('schedule', 'list')}` lists those that are there"
         )
     if len(found) > 1:
         ids = ", ".join(one.recurring_run_id for one in found)

@@ -64,9 +64,9 @@ def explain_end(cluster: Cluster, run: Any) -> str:
     if cause:
         lines.append(f"likely cause: {cause}")
     if log:
-        lines.append(f"the whole log: textgate logs {run.run_id} {name}")
+        lines.append(f"the whole log: {cluster.command('logs', run.run_id, name)}")
     if run.state in {"FAILED", "CANCELED"}:
-        lines.append(f"try again from there: textgate retry {run.run_id}")
+        lines.append(f"try again from there: {cluster.command('retry', run.run_id)}")
     return "\n".join([*lines, f"its page: {cluster.link(run.run_id)}"])
 
 
@@ -111,7 +111,7 @@ def _poll(cluster: Cluster, run_id: str, screen: Screen) -> Any:
         except TROUBLE as error:
             now = time.monotonic()
             if not may_pass(error) or (lost and now - lost > PATIENCE_S):
-                goes_on = f"the run goes on; follow it with textgate watch {run_id}, or on its page: "
+                goes_on = f"the run goes on; follow it with {cluster.command('watch', run_id)}\nor on its page: "
                 message = cluster.message("tell of the run", error)
                 raise TextgateError(f"{message}\n{goes_on}{cluster.link(run_id)}") from error
             if not lost:

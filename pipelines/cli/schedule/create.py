@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli.kubeflow import experiment_option, kubeflow_options, placed, ready, unchecked_option
+from pipelines.cli.kubeflow import experiment_option, kubeflow_options, placed, ready, typed_again, unchecked_option
 from pipelines.cli.options import typed
 
 
@@ -43,6 +43,7 @@ def command(
     check_settings(settings)
     cron, name = checked_cron(cron), settings.name if name is None else checked_name(name)
     cluster = ready(settings, unchecked=unchecked, experiment=experiment, options=typed(config, overrides))
+    cluster.options = typed_again(config, overrides, host, namespace)
     made = create(settings, cluster, cron, name, experiment, replace)
-    state = "" if made.enabled else f"; it is paused, and textgate schedule resume {made.name} starts it"
+    state = "" if made.enabled else f"; it is paused, and {cluster.command('schedule', 'resume', made.name)} starts it"
     click.echo(f"schedule {made.name} {made.how}: {made.cron}{state}\n{made.schedule_id}")

@@ -49,15 +49,15 @@ def kubeflow_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def reach(config: Path, overrides: Sequence[str], host: str, namespace: str) -> Cluster:
+def reach(config: Path, overrides: Sequence[str], host: str, namespace: str, *, patient: bool = False) -> Cluster:
     """Of a command that needs nothing else of the config: with --host, it does without the default one."""
     from components.base.settings import ClusterSettings, load
     from pipelines.cluster import Cluster
 
     if host and config == DEFAULT_CONFIG and not config.exists() and not overrides:
-        cluster = Cluster(ClusterSettings(), host, namespace)
+        cluster = Cluster(ClusterSettings(), host, namespace, patient=patient)
     else:
-        cluster = Cluster.of(load(config, list(overrides)), host, namespace)
+        cluster = Cluster.of(load(config, list(overrides)), host, namespace, patient=patient)
     cluster.options = typed_again(config, overrides, host, namespace)
     return cluster
 

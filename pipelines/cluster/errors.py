@@ -16,6 +16,9 @@ REDIRECTS = {301, 302, 303, 307, 308}
 # Seconds between the tries of a request.
 PAUSES = (0.5, 1.0, 2.0)
 LONGEST_PAUSE_S = 60.0
+# From the first try to the last at most, and how much of that is waited without a word.
+PATIENCE_S = 300.0
+QUIET_S = 5.0
 
 
 def may_pass(error: Exception) -> bool:

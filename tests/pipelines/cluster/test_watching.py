@@ -101,6 +101,31 @@ def test_watch_gives_up_in_the_end_and_says_that_the_run_goes_on(
     assert status == 1 and "HTTP 503" in err and "the run goes on" in err
 
 
+@pytest.mark.parametrize("where", ["GET /healthz", "GET /runs"])
+def test_watch_waits_for_a_server_that_is_busy_from_the_first_request_on(
+    at_host: Typed, submit: Typed, kubeflow: State, where: str
+) -> None:
+    submit()
+    (run,) = kubeflow.runs
+    kubeflow.faults = [Fault(where, 503, times=20)]
+    status, out, _ = at_host("watch", run)
+    assert status == 0 and out.splitlines()[-1] == "the run succeeded" and not kubeflow.faults[0].times
+    kubeflow.faults = [Fault(where, 503, times=20)]
+    assert at_host("runs")[0] == 1
+    kubeflow.faults = [Fault("GET /healthz", "drop", times=20)]
+    assert at_host("watch", run)[0] == 1 and kubeflow.faults[0].times == 16
+
+
+def test_no_wait_for_a_run_goes_beyond_its_bound(
+    submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(watching.time, "sleep", pauses.append)
+    monkeypatch.setattr(watching, "PATIENCE_S", 30.0)
+    kubeflow.faults = [Fault(A_RUN, 429, headers={"Retry-After": "31"})]
+    assert submit("--watch")[0] == 1 and 31.0 not in pauses
+
+
 def test_token_that_ends_while_watching_is_not_asked_again(submit: Typed, kubeflow: State) -> None:
     kubeflow.faults = [Fault(A_RUN, 401)]
     status, _, err = submit("--watch")

@@ -19,10 +19,11 @@ from urllib3.exceptions import HTTPError
 from components.base.errors import TextgateError
 from components.base.settings import ClusterSettings, Settings
 from pipelines.cluster import errors
+from pipelines.cluster.answers import STRANGE, check_answer
 from pipelines.cluster.auth import Auth, read_auth
 from pipelines.cluster.causes import OLD
 from pipelines.cluster.deadline import within
-from pipelines.cluster.errors import CONFLICT, REDIRECTS, TROUBLE, may_pass, pause_after, reason
+from pipelines.cluster.errors import CONFLICT, REDIRECTS, TROUBLE, may_pass, no_tls, pause_after, reason
 
 # Seconds to connect and for each byte; the greater one is also for the whole answer.
 FIRST_ANSWER_S = (3, 3)
@@ -77,21 +78,23 @@ class _Client(kfp.Client):  # type: ignore[misc]
         self._guarded = True
         shared = self._healthz_api.api_client
         read, send = shared.deserialize, shared.rest_client.request
-        shared.deserialize = lambda response, kind: read(self._json(response), kind)
+        shared.deserialize = lambda response, kind: self._read(read, response, kind)
         shared.rest_client.request = lambda *what, **how: within(
             max(how.get("_request_timeout") or ANSWER_S), lambda: send(*what, **how)
         )
 
-    def _json(self, response: Any) -> Any:
-        """The client would take a page for an answer with nothing in it."""
-        self._check_kind(response.status, response.getheader("Content-Type"))
-        return response
-
-    def _check_kind(self, status: int, kind: str | None) -> None:
-        if "json" not in (kind or ""):
+    def _read(self, read: Callable[[Any, str], Any], response: Any, kind: str) -> Any:
+        """The client would take a page for an answer with nothing in it, and a wrong date for one without a status."""
+        content = response.getheader("Content-Type") or ""
+        if "json" not in content:
             raise api.ApiException(
-                status, f"{kind or 'nothing'} in place of JSON, a login page maybe: {self._auth.fresh}"
+                response.status, f"{content or 'nothing'} in place of JSON, a login page maybe: {self._auth.fresh}"
             )
+        check_answer(response.data, kind)
+        try:
+            return read(response, kind)
+        except api.ApiException as error:
+            raise api.ApiException(200, STRANGE) from error
 
 
 class Cluster:
@@ -178,7 +181,10 @@ class Cluster:
         while True:
             more = {**query, "page_token": token, "page_size": PAGE, "_request_timeout": ANSWER_S}
             answer = self.ask(doing, lambda more=more: call(**more))  # type: ignore[misc]
-            yield from getattr(answer, key) or []
+            items = getattr(answer, key) or []
+            if not all(getattr(item, f"{key.removesuffix('s')}_id") for item in items):
+                raise TextgateError(self.message(doing, api.ApiException(200, STRANGE)))
+            yield from items
             token = answer.next_page_token
             if not token:
                 return
@@ -196,11 +202,16 @@ class Cluster:
         if isinstance(error, HTTPError):
             return f"{where} does not answer ({said}); check --host and the network"
         if status == 0:
-            return f"{where} has a certificate that is not trusted ({said}); see cluster.auth.ca_bundle"
+            return f"{where} {no_tls(said)}"
         if status in {401, 403}:
             return f"{where} refused access ({said}); {self.auth.fresh}"
         if status in REDIRECTS:
             return f"{where} did not {doing} ({said}); if that is a login page, {self.auth.fresh}; else correct --host"
+        if status == 200:
+            return (
+                f"{where} did not {doing} ({said}); this host is no Kubeflow Pipelines API, or something answers in its"
+                " place: check --host"
+            )
         if "unknown field" in said:
             return f"{where} did not {doing} ({said}); {OLD}"
         if status == 429 or (status or 0) >= 500:
@@ -220,19 +231,25 @@ def checked(call: Callable[[], Answer]) -> Answer:
     are an ApiException as well."""
     try:
         return call()
+    except HTTPError:
+        raise
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         if isinstance(error.__context__, api.ApiException):
             raise error.__context__ from None
-        raise api.ApiException(200, "the answer is not what the API promises, a login page maybe") from error
+        raise api.ApiException(200, STRANGE) from error
 
 
 def _checked_host(host: str) -> str:
     if not host.strip():
         raise TextgateError("no Kubeflow is named; give --host URL, or set cluster.host in the config")
     host = host.strip().rstrip("/")
-    parts = urlsplit(host)
+    try:
+        parts = urlsplit(host)
+        port = parts.port
+    except ValueError as error:
+        raise TextgateError(f"--host takes a URL with a port of 1 to 65535, if any: {error}") from None
     if parts.username or parts.password:
         raise TextgateError("--host must hold no credentials; see cluster.auth")
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise TextgateError(f"--host takes a URL that starts with http:// or https://, got {host!r}")
     return host

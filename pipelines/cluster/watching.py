@@ -9,6 +9,7 @@ import kfp_server_api as api
 
 from components.base.errors import TextgateError
 from pipelines.cluster import pods
+from pipelines.cluster.answers import STRANGE
 from pipelines.cluster.causes import likely_cause, own_message
 from pipelines.cluster.client import ANSWER_S, Cluster, checked
 from pipelines.cluster.errors import PATIENCE_S, TROUBLE, may_pass, pause_after, reason
@@ -106,7 +107,7 @@ def _poll(cluster: Cluster, run_id: str, screen: Screen) -> Any:
         try:
             run = checked(lambda: cluster.client.runs.run_service_get_run(run_id, _request_timeout=ANSWER_S))
             if run.run_id != run_id:
-                raise api.ApiException(200, "no run in the answer, a login page maybe")
+                raise api.ApiException(200, STRANGE)
             return run
         except TROUBLE as error:
             pause = pause_after(error, POLL_S)

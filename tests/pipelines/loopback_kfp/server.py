@@ -97,6 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
             case "html":
                 self._send(502, b"<html>\xff\xfe</html>", "text/html")
                 return True
+            case str(text) if text.startswith(("{", "[", '"')):
+                self._send(200, text.encode(), "application/json")
+                return True
             case int(status):
                 content = json.dumps({"code": 14, "message": "upstream is busy"}).encode()
                 self._send(status, content, "application/json", headers=fault.headers)

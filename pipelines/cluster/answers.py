@@ -7,6 +7,8 @@ from typing import Any
 
 import kfp_server_api as api
 
+# What some installations say of their health, beside or in place of the model's fields.
+HEALTH = {"commit_sha", "tag_name"}
 STRANGE = "the answer is not what the API promises"
 
 
@@ -22,7 +24,7 @@ def check_answer(text: str | bytes, kind: str) -> None:
 
 def _knows(answer: dict[str, Any], kind: str) -> bool:
     known = _written(kind)
-    return not known or any(key in answer for key in known)
+    return not known or not answer.keys().isdisjoint(known.keys() | HEALTH)
 
 
 def _fits(value: Any, kind: str) -> bool:

@@ -74,6 +74,11 @@ def test_json_of_another_server_is_told_apart(at_host: Typed, kubeflow: State, a
         assert len(err.splitlines()) == 1
 
 
+def test_a_health_of_other_fields_is_one(at_host: Typed, kubeflow: State) -> None:
+    kubeflow.faults = [Fault("GET /healthz", '{"tag_name": "2.17.0", "commit_sha": "0123"}')]
+    assert at_host("runs")[:2] == (0, "there are none\n")
+
+
 RUN = "01234567-89ab-cdef-0123-456789abcdef"
 
 

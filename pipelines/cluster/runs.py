@@ -110,8 +110,9 @@ def retry(cluster: Cluster, run: Any) -> None:
             raise TextgateError(cluster.message("try the run again", error)) from error
         why = {404: "it has no such run any more, or cannot", 405: "it cannot", 501: "it cannot"}.get(status, "")
         raise TextgateError(
-            f"Kubeflow at {cluster.host} does not try the run again ({why or reason(error)}); `textgate submit` starts"
-            " a new one, in which steps whose inputs are the same come from the cache"
+            f"Kubeflow at {cluster.host} does not try the run again ({why or reason(error)});"
+            f" `{cluster.command('submit')}` starts a new one, in which steps whose inputs are the same come from the"
+            " cache"
         ) from error
 
 

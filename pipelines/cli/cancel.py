@@ -19,6 +19,7 @@ def command(run: str, config: Path, overrides: tuple[str, ...], host: str, names
     cluster = reach(config, overrides, host, namespace)
     found = find_run(cluster, run)
     if cancel(cluster, found):
-        click.echo(f"{found.display_name} is being cancelled; `textgate watch {found.run_id}` shows when it has ended")
+        watch = cluster.command("watch", found.run_id)
+        click.echo(f"{found.display_name} is being cancelled; `{watch}` shows when it has ended")
     else:
         click.echo(f"{found.display_name} ended {found.state} already")

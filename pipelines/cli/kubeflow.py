@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
@@ -12,13 +14,16 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
+from rich.table import Table
 
-from pipelines.cli.options import DEFAULT_CONFIG, config_option, set_option
+from pipelines.cli.options import DEFAULT_CONFIG, config_option, set_option, typed
 
 if TYPE_CHECKING:
     from components.base.settings import Settings
     from pipelines.cluster import Cluster
 
+# Columns.
+UNBOUNDED = 1_000_000
 COLOURS = {"succeeded": "green", "failed": "red", "canceled": "red", "skipped": "yellow"}
 
 host_option = click.option(
@@ -44,14 +49,23 @@ def kubeflow_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def reach(config: Path, overrides: Sequence[str], host: str, namespace: str) -> Cluster:
+def reach(config: Path, overrides: Sequence[str], host: str, namespace: str, *, patient: bool = False) -> Cluster:
     """Of a command that needs nothing else of the config: with --host, it does without the default one."""
     from components.base.settings import ClusterSettings, load
     from pipelines.cluster import Cluster
 
     if host and config == DEFAULT_CONFIG and not config.exists() and not overrides:
-        return Cluster(ClusterSettings(), host, namespace)
-    return Cluster.of(load(config, list(overrides)), host, namespace)
+        cluster = Cluster(ClusterSettings(), host, namespace, patient=patient)
+    else:
+        cluster = Cluster.of(load(config, list(overrides)), host, namespace, patient=patient)
+    cluster.options = typed_again(config, overrides, host, namespace)
+    return cluster
+
+
+def typed_again(config: Path, overrides: Sequence[str], host: str, namespace: str) -> str:
+    """The given options that say how Kubeflow is reached, as one would type them, with a space before each."""
+    given = [word for pair in (("--host", host), ("--namespace", namespace)) if pair[1] for word in pair]
+    return typed(config, overrides) + "".join(f" {shlex.quote(word)}" for word in given)
 
 
 def placed(settings: Settings, host: str, namespace: str) -> Settings:
@@ -124,12 +138,20 @@ def follow(cluster: Cluster, run_id: str, console: Console) -> None:
         watch(cluster, run_id, screen)
     except KeyboardInterrupt:
         screen.stop()
-        console.print(f"\nthe run goes on; follow it again with\n  textgate watch {run_id}")
-        console.print(f"and end it with\n  textgate cancel {run_id}")
+        watch_again, cancel = (escape(cluster.command(verb, run_id)) for verb in ("watch", "cancel"))
+        console.print(f"\nthe run goes on; follow it again with\n  {watch_again}\nand end it with\n  {cancel}")
         raise
     finally:
         screen.stop()
     console.print("the run [green]succeeded[/]")
+
+
+def print_table(table: Table) -> None:
+    """Where no terminal bounds its width, whole: nothing of it is cut or wrapped."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not sys.stdout.isatty():
+        console.width = UNBOUNDED
+    console.print(table if table.row_count else "there are none")
 
 
 def lasting(seconds: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from components.base.errors import TextgateError
-from pipelines.cli.kubeflow import host_option, namespace_option, placed, ready, unchecked_option
+from pipelines.cli.kubeflow import host_option, namespace_option, placed, ready, typed_again, unchecked_option
 from pipelines.cli.options import config_option, load_for, set_option, typed, why_option
 
 
@@ -70,4 +70,5 @@ def command(
     settings = placed(settings, host, namespace)
     check_settings(settings, trains=False)
     cluster = ready(settings, unchecked=unchecked, options=typed(config, overrides), trains=False, version=version)
+    cluster.options = typed_again(config, overrides, host, namespace)
     show(cluster, submit_promotion(settings, cluster, version, request), watch)

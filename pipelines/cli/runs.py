@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli.kubeflow import COLOURS, kubeflow_options, lasting, reach
+from pipelines.cli.kubeflow import COLOURS, kubeflow_options, lasting, print_table, reach
 
 STATES = ("pending", "running", "succeeded", "failed", "canceling", "canceled", "skipped", "paused")
 
@@ -31,7 +31,6 @@ def command(
     """List the runs on Kubeflow, the newest first."""
     import json
 
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -47,5 +46,4 @@ def command(
         cells = (run.started.replace("T", " ").removesuffix("+00:00"), lasting(run.seconds), run.experiment)
         state_cell = Text(shown, style=COLOURS.get(shown, ""))
         table.add_row(run.run_id[:8], Text(run.name), state_cell, *map(Text, cells))
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(table if listed else "there are none")
+    print_table(table)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from components.base.settings import load
-from pipelines.cli.kubeflow import experiment_option, kubeflow_options, placed, ready, unchecked_option
+from pipelines.cli.kubeflow import experiment_option, kubeflow_options, placed, ready, typed_again, unchecked_option
 from pipelines.cli.options import (
     check_like,
     like_option,
@@ -70,6 +70,8 @@ def command(
         trains=not recorded,
         acts=not recorded,
     )
+    there = (settings.cluster.host, settings.cluster.namespace) if wanted else (host, namespace)
+    cluster.options = typed_again(config, overrides, *there)
     run = submit(settings, cluster, experiment, override, wanted)
     show(cluster, run, watch)
 

@@ -24,5 +24,7 @@ def show(cluster: Cluster, run: Submitted, watch: bool) -> None:
     console.print(f"[bold]image[/] {escape(', '.join(images))}")
     console.print(f"[bold]run[/] {run.run_id}")
     console.print(f"[bold]page[/] {escape(run.link)}")
-    if watch:
+    if not watch:
+        console.print(f"[bold]watch[/] {escape(cluster.command('watch', run.run_id))}")
+    else:
         follow(cluster, run.run_id, console)

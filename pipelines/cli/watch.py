@@ -22,5 +22,5 @@ def command(run: str, config: Path, overrides: tuple[str, ...], host: str, names
 
     from pipelines.cluster.runs import find_run
 
-    cluster = reach(config, overrides, host, namespace)
+    cluster = reach(config, overrides, host, namespace, patient=True)
     follow(cluster, find_run(cluster, run).run_id, Console(highlight=False, soft_wrap=True))

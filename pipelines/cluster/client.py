@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,13 +19,16 @@ from urllib3.exceptions import HTTPError
 from components.base.errors import TextgateError
 from components.base.settings import ClusterSettings, Settings
 from pipelines.cluster import errors
+from pipelines.cluster.answers import STRANGE, check_answer
 from pipelines.cluster.auth import Auth, read_auth
 from pipelines.cluster.causes import OLD
-from pipelines.cluster.errors import CONFLICT, REDIRECTS, TROUBLE, may_pass, pause_after, reason
+from pipelines.cluster.deadline import within
+from pipelines.cluster.errors import CONFLICT, REDIRECTS, TROUBLE, may_pass, no_tls, pause_after, reason
 
-# Seconds: for the first answer, then to connect and to answer.
+# Seconds to connect and for each byte; the greater one is also for the whole answer.
 FIRST_ANSWER_S = (3, 3)
 ANSWER_S = (5, 60)
+UPLOAD_S = (5, 300)
 PAGE = 100
 
 Answer = TypeVar("Answer")
@@ -36,7 +41,7 @@ class _Client(kfp.Client):  # type: ignore[misc]
     """
 
     def __init__(self, host: str, namespace: str, auth: Auth) -> None:
-        self._auth, self._health = auth, None
+        self._auth, self._health, self._guarded = auth, None, False
         super().__init__(
             host,
             namespace=namespace,
@@ -45,9 +50,7 @@ class _Client(kfp.Client):  # type: ignore[misc]
             credentials=auth.projected,
             ssl_ca_cert=auth.ca_bundle or None,
         )
-        shared = self._run_api.api_client
-        read = shared.deserialize
-        shared.deserialize = lambda response, kind: read(self._json(response), kind)
+        self._guard()
 
     def _load_config(self, *arguments: Any) -> Any:
         config = super()._load_config(*arguments)
@@ -64,37 +67,58 @@ class _Client(kfp.Client):  # type: ignore[misc]
 
     def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
         if self._health is None:
-            ask = self._healthz_api.healthz_service_get_healthz_with_http_info
-            health, status, headers = ask(_request_timeout=FIRST_ANSWER_S)
-            self._check_kind(status, headers.get("Content-Type"))
-            self._health = health
+            self._guard()
+            self._health = self._healthz_api.healthz_service_get_healthz(_request_timeout=FIRST_ANSWER_S)
         return self._health
 
-    def _json(self, response: Any) -> Any:
-        """The client would take a page for an answer with nothing in it."""
-        self._check_kind(response.status, response.getheader("Content-Type"))
-        return response
+    def _guard(self) -> None:
+        """Of each request, the time as a whole is bounded and the answer checked; the constructor makes one already."""
+        if self._guarded:
+            return
+        self._guarded = True
+        shared = self._healthz_api.api_client
+        read, send = shared.deserialize, shared.rest_client.request
+        shared.deserialize = lambda response, kind: self._read(read, response, kind)
+        shared.rest_client.request = lambda *what, **how: within(
+            max(how.get("_request_timeout") or ANSWER_S), lambda: send(*what, **how)
+        )
 
-    def _check_kind(self, status: int, kind: str | None) -> None:
-        if "json" not in (kind or ""):
+    def _read(self, read: Callable[[Any, str], Any], response: Any, kind: str) -> Any:
+        """The client would take a page for an answer with nothing in it, and a wrong date for one without a status."""
+        content = response.getheader("Content-Type") or ""
+        if "json" not in content:
             raise api.ApiException(
-                status, f"{kind or 'nothing'} in place of JSON, a login page maybe: {self._auth.fresh}"
+                response.status, f"{content or 'nothing'} in place of JSON, a login page maybe: {self._auth.fresh}"
             )
+        check_answer(response.data, kind)
+        try:
+            return read(response, kind)
+        except api.ApiException as error:
+            raise api.ApiException(200, STRANGE) from error
 
 
 class Cluster:
-    """`client` is the kfp.Client, `namespace` None where Kubeflow serves one user."""
+    """`client` is the kfp.Client, `namespace` None where Kubeflow serves one user; `options` are those of the commands
+    that messages name."""
 
-    def __init__(self, settings: ClusterSettings, host: str = "", namespace: str = "") -> None:
-        """`host` and `namespace` are taken before those of the settings. Raises TextgateError, after 16 seconds at
-        most, where no Kubeflow Pipelines API answers and lets us in."""
+    options = ""
+
+    def __init__(
+        self, settings: ClusterSettings, host: str = "", namespace: str = "", *, patient: bool = False
+    ) -> None:
+        """`host` and `namespace` are taken before those of the settings; one that is `patient` asks again for
+        PATIENCE_S. Raises TextgateError, after 16 seconds at most, where no Kubeflow Pipelines API answers and lets us
+        in: then even the patient one waits only for a server that says it is busy, up to PATIENCE_S, as any does that
+        is asked to by Retry-After."""
         self.settings, self.auth = settings, read_auth(settings.auth)
+        self._patient, self._met = patient, False
         self.host = _checked_host(host or settings.host)
         logging.getLogger("urllib3").setLevel(logging.ERROR)
         namespace = namespace or settings.namespace
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.client = self.ask("tell its health", lambda: _Client(self.host, namespace or "kubeflow", self.auth))
+        self._met = True
         self.multi_user = bool(self.ask("tell its health", self.client.get_kfp_healthz).multi_user)
         self.namespace = namespace or (self.client.get_user_namespace() if self.multi_user else "") or None
         if self.multi_user and not self.namespace:
@@ -104,20 +128,36 @@ class Cluster:
             )
 
     @classmethod
-    def of(cls, settings: Settings, host: str = "", namespace: str = "") -> Self:
-        return cls(settings.cluster, host, namespace)
+    def of(cls, settings: Settings, host: str = "", namespace: str = "", *, patient: bool = False) -> Self:
+        return cls(settings.cluster, host, namespace, patient=patient)
 
     def ask(self, doing: str, call: Callable[[], Answer]) -> Answer:
-        """What the call gives; tried again a few times where its trouble may pass. Raises TextgateError."""
+        """What the call gives; tried again a few times where its trouble may pass, and said once on stderr where that
+        takes long. Raises TextgateError."""
+        began, said = time.monotonic(), False
         pauses = iter(errors.PAUSES)
         while True:
             try:
                 return checked(call)
             except TROUBLE as error:
-                pause = next(pauses, None) if may_pass(error) else None
-                if pause is None:
+                patient = self._patient and (self._met or not isinstance(error, HTTPError))
+                pause = next(pauses, errors.PAUSES[-1] if patient else None)
+                pause = pause and pause_after(error, pause)
+                spent = time.monotonic() - began
+                if pause is None or not may_pass(error) or spent + pause > errors.PATIENCE_S:
                     raise TextgateError(self.message(doing, error)) from error
-                time.sleep(pause_after(error, pause))
+                if not said and spent + pause > errors.QUIET_S:
+                    self._say_that_it_waits(doing, error, pause)
+                    said = True
+                time.sleep(pause)
+
+    def _say_that_it_waits(self, doing: str, error: Exception, pause: float) -> None:
+        print(
+            f"textgate: Kubeflow at {self.host} did not {doing} yet ({self.auth.hide(reason(error))}); asking again in"
+            f" {pause:.0f} s, and for {errors.PATIENCE_S / 60:.0f} minutes at most",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def find_or_create(self, doing: str, find: Callable[[], Any], create: Callable[[], Any]) -> tuple[Any, bool]:
         """The one that exists, or a new one, and whether it is new; somebody else may make it at the same moment, and
@@ -141,10 +181,17 @@ class Cluster:
         while True:
             more = {**query, "page_token": token, "page_size": PAGE, "_request_timeout": ANSWER_S}
             answer = self.ask(doing, lambda more=more: call(**more))  # type: ignore[misc]
-            yield from getattr(answer, key) or []
+            items = getattr(answer, key) or []
+            if not all(getattr(item, f"{key.removesuffix('s')}_id") for item in items):
+                raise TextgateError(self.message(doing, api.ApiException(200, STRANGE)))
+            yield from items
             token = answer.next_page_token
             if not token:
                 return
+
+    def command(self, *words: str) -> str:
+        """As one would type it to reach this very Kubeflow."""
+        return f"textgate {shlex.join(words)}{self.options}"
 
     def link(self, run_id: str) -> str:
         return f"{self.host}/#/runs/details/{run_id}"
@@ -155,11 +202,16 @@ class Cluster:
         if isinstance(error, HTTPError):
             return f"{where} does not answer ({said}); check --host and the network"
         if status == 0:
-            return f"{where} has a certificate that is not trusted ({said}); see cluster.auth.ca_bundle"
+            return f"{where} {no_tls(said)}"
         if status in {401, 403}:
             return f"{where} refused access ({said}); {self.auth.fresh}"
         if status in REDIRECTS:
             return f"{where} did not {doing} ({said}); if that is a login page, {self.auth.fresh}; else correct --host"
+        if status == 200:
+            return (
+                f"{where} did not {doing} ({said}); this host is no Kubeflow Pipelines API, or something answers in its"
+                " place: check --host"
+            )
         if "unknown field" in said:
             return f"{where} did not {doing} ({said}); {OLD}"
         if status == 429 or (status or 0) >= 500:
@@ -179,19 +231,25 @@ def checked(call: Callable[[], Answer]) -> Answer:
     are an ApiException as well."""
     try:
         return call()
+    except HTTPError:
+        raise
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         if isinstance(error.__context__, api.ApiException):
             raise error.__context__ from None
-        raise api.ApiException(200, "the answer is not what the API promises, a login page maybe") from error
+        raise api.ApiException(200, STRANGE) from error
 
 
 def _checked_host(host: str) -> str:
     if not host.strip():
         raise TextgateError("no Kubeflow is named; give --host URL, or set cluster.host in the config")
     host = host.strip().rstrip("/")
-    parts = urlsplit(host)
+    try:
+        parts = urlsplit(host)
+        port = parts.port
+    except ValueError as error:
+        raise TextgateError(f"--host takes a URL with a port of 1 to 65535, if any: {error}") from None
     if parts.username or parts.password:
         raise TextgateError("--host must hold no credentials; see cluster.auth")
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise TextgateError(f"--host takes a URL that starts with http:// or https://, got {host!r}")
     return host

@@ -10,11 +10,16 @@ from urllib3.exceptions import HTTPError
 from components.base.errors import TextgateError
 from pipelines.cluster import pods
 from pipelines.cluster.client import ANSWER_S, Cluster
+from pipelines.cluster.deadline import within
 from pipelines.cluster.errors import TROUBLE, reason
 from pipelines.cluster.states import pods_of, steps
 
 # No generated call has them: they stand beside the API, the second in later versions of the server.
 PATHS = tuple(f"/apis/{version}/runs/{{run_id}}/nodes/{{node_id}}/log" for version in ("v1alpha1", "v2beta1"))
+
+
+# Seconds for one log as a whole.
+LOG_S = 300.0
 
 
 def find_step(run: Any, name: str) -> Any:
@@ -80,4 +85,4 @@ def _ask(cluster: Cluster, path: str, run_id: str, node: str) -> str:
     )
     if "html" in answer.headers.get("Content-Type", ""):
         raise api.ApiException(404, "a page in place of a log")
-    return str(answer.read().decode("utf-8", errors="replace"))
+    return str(within(LOG_S, answer.read).decode("utf-8", errors="replace"))

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import kfp_server_api as api
+
 from components.base.errors import TextgateError
-from pipelines.cluster.client import ANSWER_S, Cluster, named
+from pipelines.cluster.answers import STRANGE
+from pipelines.cluster.client import ANSWER_S, Cluster, checked, named
 from pipelines.cluster.errors import TROUBLE, reason
 from pipelines.cluster.states import ENDED, seconds
 
@@ -32,9 +35,13 @@ class Listed:
 
 
 def get_run(cluster: Cluster, run_id: str) -> Any:
-    return cluster.ask(
-        f"give the run {run_id}", lambda: cluster.client.runs.run_service_get_run(run_id, _request_timeout=ANSWER_S)
-    )
+    def get() -> Any:
+        run = cluster.client.runs.run_service_get_run(run_id, _request_timeout=ANSWER_S)
+        if run.run_id != run_id:
+            raise api.ApiException(200, STRANGE)
+        return run
+
+    return cluster.ask(f"give the run {run_id}", get)
 
 
 def find_run(cluster: Cluster, reference: str) -> Any:
@@ -50,7 +57,8 @@ def find_run(cluster: Cluster, reference: str) -> Any:
         found = [run for run in _newest(cluster, LOOKED_AT) if run.run_id.startswith(reference)]
     if not found:
         raise TextgateError(
-            f"there is no run {reference} on Kubeflow at {cluster.host}; `textgate runs` lists those that are there"
+            f"there is no run {reference} on Kubeflow at {cluster.host}; `{cluster.command('runs')}` lists"
+            " those that are there"
         )
     if len(found) > 1:
         ids = ", ".join(run.run_id for run in found[:5])
@@ -69,7 +77,9 @@ def list_runs(cluster: Cluster, most: int, state: str = "", experiment: str = ""
             names[run.experiment_id] = experiment or _experiment_name(cluster, run.experiment_id)
         started = run.created_at.isoformat(timespec="seconds") if run.created_at else ""
         took = seconds(run.created_at, run.finished_at)
-        listed.append(Listed(run.run_id, run.display_name, run.state or "", started, took, names[run.experiment_id]))
+        listed.append(
+            Listed(run.run_id, run.display_name or "", run.state or "", started, took, names[run.experiment_id])
+        )
         if len(listed) == most:
             break
     return listed
@@ -93,15 +103,16 @@ def retry(cluster: Cluster, run: Any) -> None:
     if run.state in {"SUCCEEDED", "SKIPPED"}:
         raise TextgateError(f"the run {run.run_id} ended {run.state}: nothing of it is to be tried again")
     try:
-        cluster.client.runs.run_service_retry_run(run.run_id, _request_timeout=ANSWER_S)
+        checked(lambda: cluster.client.runs.run_service_retry_run(run.run_id, _request_timeout=ANSWER_S))
     except TROUBLE as error:
         status = getattr(error, "status", None)
         if status not in {400, 404, 405, 409, 500, 501}:
             raise TextgateError(cluster.message("try the run again", error)) from error
         why = {404: "it has no such run any more, or cannot", 405: "it cannot", 501: "it cannot"}.get(status, "")
         raise TextgateError(
-            f"Kubeflow at {cluster.host} does not try the run again ({why or reason(error)}); `textgate submit` starts"
-            " a new one, in which steps whose inputs are the same come from the cache"
+            f"Kubeflow at {cluster.host} does not try the run again ({why or reason(error)});"
+            f" `{cluster.command('submit')}` starts a new one, in which steps whose inputs are the same come from the"
+            " cache"
         ) from error
 
 
@@ -133,7 +144,7 @@ def _experiment_id(cluster: Cluster, name: str) -> str:
 def _experiment_name(cluster: Cluster, experiment_id: str) -> str:
     """The id where it has gone."""
     try:
-        found = cluster.client.experiments.experiment_service_get_experiment(experiment_id, _request_timeout=ANSWER_S)
-        return str(found.display_name)
+        get = cluster.client.experiments.experiment_service_get_experiment
+        return str(checked(lambda: get(experiment_id, _request_timeout=ANSWER_S)).display_name)
     except TROUBLE:
         return experiment_id

@@ -19,13 +19,13 @@ from components.base.files import canonical_json, sha256_text
 from components.base.settings import Settings
 from pipelines.cluster.checks import check_settings
 from pipelines.cluster.client import ANSWER_S, Cluster, named
+from pipelines.cluster.cron import checked_cron
 from pipelines.cluster.submitting import find_experiment, how_it_runs
 from pipelines.cluster.uploading import upload
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.finetune import NAME
 
-# One field of a cron expression: *, a number, a name, a range, a list, steps.
-FIELD = re.compile(r"(\*|\?|\w+(-\w+)?)(/\d+)?(,(\*|\w+(-\w+)?)(/\d+)?)*")
+LONGEST_NAME = 128
 MARK = re.compile(r"textgate ([0-9a-f]{16})")
 
 
@@ -86,7 +86,8 @@ def find_schedule(cluster: Cluster, reference: str) -> Any:
     ]
     if not found:
         raise TextgateError(
-            f"there is no schedule {reference} on Kubeflow at {cluster.host}; see textgate schedule list"
+            f"there is no schedule {reference} on Kubeflow at {cluster.host};"
+            f" `{cluster.command('schedule', 'list')}` lists those that are there"
         )
     if len(found) > 1:
         ids = ", ".join(one.recurring_run_id for one in found)
@@ -125,15 +126,14 @@ def delete(cluster: Cluster, schedule: Any) -> None:
     cluster.ask("delete the schedule", remove)
 
 
-def checked_cron(cron: str) -> str:
-    """With seconds, as Kubeflow wants it; five fields begin at second 0. Raises TextgateError where it is none."""
-    fields = cron.split()
-    if len(fields) not in {5, 6} or not all(FIELD.fullmatch(field) for field in fields):
+def checked_name(name: str) -> str:
+    """Raises TextgateError where no schedule can be called so."""
+    if not (name.strip() and name.isprintable() and len(name) <= LONGEST_NAME):
         raise TextgateError(
-            f"--cron takes five fields (minute, hour, day, month, weekday), or six with seconds before, got {cron!r};"
-            " as '0 3 * * 1' for Mondays at three"
+            f"--name takes 1 to {LONGEST_NAME} characters, none of them a control character, got {name[:200]!r}; leave"
+            " it out for the config's name"
         )
-    return " ".join(fields if len(fields) == 6 else ["0", *fields])
+    return name
 
 
 def _recurring(name: str, cron: str, where: str, work: dict[str, Any], mark: str, enabled: bool) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import kfp_server_api as api
 
-from pipelines.cluster.client import ANSWER_S, Cluster, named
+from pipelines.cluster.client import ANSWER_S, UPLOAD_S, Cluster, named
 from pipelines.compile import version_of
 
 
@@ -30,7 +30,7 @@ def upload(cluster: Cluster, file: Path, pipeline: str) -> tuple[Any, bool]:
         doing,
         lambda: pipelines.pipeline_service_list_pipeline_versions(of, **named(name)).pipeline_versions,
         lambda: cluster.client.pipeline_uploads.upload_pipeline_version(
-            str(file), name=name, pipelineid=of, _request_timeout=ANSWER_S
+            str(file), name=name, pipelineid=of, _request_timeout=UPLOAD_S
         ),
     )
 

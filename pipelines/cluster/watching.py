@@ -9,14 +9,14 @@ import kfp_server_api as api
 
 from components.base.errors import TextgateError
 from pipelines.cluster import pods
+from pipelines.cluster.answers import STRANGE
 from pipelines.cluster.causes import likely_cause, own_message
 from pipelines.cluster.client import ANSWER_S, Cluster, checked
-from pipelines.cluster.errors import TROUBLE, may_pass, pause_after, reason
+from pipelines.cluster.errors import PATIENCE_S, TROUBLE, may_pass, pause_after, reason
 from pipelines.cluster.logs import read_log
 from pipelines.cluster.states import ENDED, failed_step, failure, pods_of, seconds, steps
 
 POLL_S = 5.0
-PATIENCE_S = 300.0
 WAITS_S = 60.0
 LAST_LINES = 20
 
@@ -64,9 +64,9 @@ def explain_end(cluster: Cluster, run: Any) -> str:
     if cause:
         lines.append(f"likely cause: {cause}")
     if log:
-        lines.append(f"the whole log: textgate logs {run.run_id} {name}")
+        lines.append(f"the whole log: {cluster.command('logs', run.run_id, name)}")
     if run.state in {"FAILED", "CANCELED"}:
-        lines.append(f"try again from there: textgate retry {run.run_id}")
+        lines.append(f"try again from there: {cluster.command('retry', run.run_id)}")
     return "\n".join([*lines, f"its page: {cluster.link(run.run_id)}"])
 
 
@@ -103,18 +103,19 @@ def _poll(cluster: Cluster, run_id: str, screen: Screen) -> Any:
     """The run as it is now; an API that stays away is asked again for PATIENCE_S."""
     lost = 0.0
     while True:
+        asked = time.monotonic()
         try:
             run = checked(lambda: cluster.client.runs.run_service_get_run(run_id, _request_timeout=ANSWER_S))
             if run.run_id != run_id:
-                raise api.ApiException(200, "no run in the answer, a login page maybe")
+                raise api.ApiException(200, STRANGE)
             return run
         except TROUBLE as error:
-            now = time.monotonic()
-            if not may_pass(error) or (lost and now - lost > PATIENCE_S):
-                goes_on = f"the run goes on; follow it with textgate watch {run_id}, or on its page: "
+            pause = pause_after(error, POLL_S)
+            if not may_pass(error) or time.monotonic() + pause - (lost or asked) > PATIENCE_S:
+                goes_on = f"the run goes on; follow it with {cluster.command('watch', run_id)}\nor on its page: "
                 message = cluster.message("tell of the run", error)
                 raise TextgateError(f"{message}\n{goes_on}{cluster.link(run_id)}") from error
             if not lost:
                 screen.says(f"Kubeflow does not answer, asking again ({cluster.auth.hide(reason(error))})")
-            lost = lost or now
-            time.sleep(pause_after(error, POLL_S))
+            lost = lost or asked
+            time.sleep(pause)

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli.kubeflow import kubeflow_options, reach
+from pipelines.cli.kubeflow import kubeflow_options, print_table, reach
 
 
 @click.command()
 @kubeflow_options
 def command(config: Path, overrides: tuple[str, ...], host: str, namespace: str) -> None:
     """List the pipelines on Kubeflow with their versions, the newest first."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -22,4 +21,4 @@ def command(config: Path, overrides: tuple[str, ...], host: str, namespace: str)
     table = Table("pipeline", "version", "uploaded", box=None, pad_edge=False)
     for pipeline, version, uploaded in list_versions(reach(config, overrides, host, namespace)):
         table.add_row(Text(pipeline), Text(version), uploaded)
-    Console(highlight=False, soft_wrap=True).print(table if table.row_count else "there are none")
+    print_table(table)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli.kubeflow import experiment_option, kubeflow_options, placed, ready, unchecked_option
+from pipelines.cli.kubeflow import experiment_option, kubeflow_options, placed, ready, typed_again, unchecked_option
 from pipelines.cli.options import typed
 
 
 @click.command()
 @click.option("--cron", required=True, help="Minute, hour, day, month and weekday; seconds may stand before. In UTC.")
-@click.option("--name", default="", help="The schedule's.  [default: the config's name]")
+@click.option("--name", help="The schedule's.  [default: the config's name]")
 @click.option("--replace", is_flag=True, help="Take the place of a schedule of that name with other content.")
 @unchecked_option
 @experiment_option
@@ -20,7 +20,7 @@ from pipelines.cli.options import typed
 def command(
     *,
     cron: str,
-    name: str,
+    name: str | None,
     replace: bool,
     unchecked: bool,
     experiment: str,
@@ -36,12 +36,14 @@ def command(
     """
     from components.base.settings import load
     from pipelines.cluster import check_settings
-    from pipelines.cluster.schedules import checked_cron, create
+    from pipelines.cluster.cron import checked_cron
+    from pipelines.cluster.schedules import checked_name, create
 
     settings = placed(load(config, list(overrides)), host, namespace)
     check_settings(settings)
-    cron = checked_cron(cron)
+    cron, name = checked_cron(cron), settings.name if name is None else checked_name(name)
     cluster = ready(settings, unchecked=unchecked, experiment=experiment, options=typed(config, overrides))
+    cluster.options = typed_again(config, overrides, host, namespace)
     made = create(settings, cluster, cron, name, experiment, replace)
-    state = "" if made.enabled else f"; it is paused, and textgate schedule resume {made.name} starts it"
+    state = "" if made.enabled else f"; it is paused, and {cluster.command('schedule', 'resume', made.name)} starts it"
     click.echo(f"schedule {made.name} {made.how}: {made.cron}{state}\n{made.schedule_id}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipelines.cli.kubeflow import kubeflow_options, reach
+from pipelines.cli.kubeflow import kubeflow_options, print_table, reach
 
 
 @click.command()
@@ -17,7 +17,6 @@ def command(as_json: bool, config: Path, overrides: tuple[str, ...], host: str, 
     """List the schedules."""
     import json
 
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -30,7 +29,7 @@ def command(as_json: bool, config: Path, overrides: tuple[str, ...], host: str, 
     table = Table("name", "cron", "state", "created", "id", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(row[key]) for key in ("name", "cron", "state", "created", "id")))
-    Console(highlight=False, soft_wrap=True).print(table if rows else "there are none")
+    print_table(table)
 
 
 def _row(schedule: Any) -> dict[str, str]:

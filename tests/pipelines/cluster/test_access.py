@@ -47,6 +47,76 @@ def test_server_of_another_kind_is_told_apart(submit: Typed, host: str) -> None:
     assert status == 1 and "HTTP 404" in err and "Kubeflow Pipelines API" in err
 
 
+@pytest.mark.parametrize("at", ["http://127.0.0.1:99999", "http://127.0.0.1:0", "http://127.0.0.1:x", "http://[::1"])
+def test_an_address_that_can_be_none_is_refused(typed: Typed, at: str) -> None:
+    status, _, err = typed("runs", "--host", at)
+    assert status == 1 and "--host takes a URL" in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("at", ["http://a..b", f"http://{'a' * 70}.example", "http://a b"])
+def test_a_name_that_can_be_none_is_told_at_once(typed: Typed, at: str) -> None:
+    status, _, err = typed("runs", "--host", at)
+    assert status == 1 and "check --host" in err and len(err.splitlines()) == 1
+
+
+def test_plain_http_is_told_apart_from_a_certificate(typed: Typed, host: str) -> None:
+    status, _, err = typed("runs", "--host", host.replace("http:", "https:"))
+    assert status == 1 and "speaks no TLS there" in err and "http://" in err and "certificate" not in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("answer", ["[1,2]", '"x"', '{"status": "ok"}', '{"multi_user": [', "[]"])
+def test_json_of_another_server_is_told_apart(at_host: Typed, kubeflow: State, answer: str) -> None:
+    kubeflow.faults = [Fault(".*", answer, times=100)]
+    for command in (["runs"], ["schedule", "list"], ["pipelines", "list"], ["watch", "some"]):
+        status, out, err = at_host(*command)
+        assert (status, out) == (1, "") and "this host is no Kubeflow Pipelines API" in err
+        assert len(err.splitlines()) == 1
+
+
+def test_a_health_of_other_fields_is_one(at_host: Typed, kubeflow: State) -> None:
+    kubeflow.faults = [Fault("GET /healthz", '{"tag_name": "2.17.0", "commit_sha": "0123"}')]
+    assert at_host("runs")[:2] == (0, "there are none\n")
+
+
+RUN = "01234567-89ab-cdef-0123-456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("where", "answer", "command"),
+    [
+        *(
+            ("GET /runs", answer, ["runs"])
+            for answer in (
+                '{"runs": 5}',
+                '{"runs": ["x"]}',
+                '{"runs": {"a": 1}}',
+                '{"runs": [{}]}',
+                '{"runs": [{"run_id": "x", "created_at": "never"}]}',
+                '{"runs": [{"run_id": "x", "created_at": 5}]}',
+                '{"runs": [{"run_id": "x", "run_details": [1]}]}',
+                '{"runs": [{"run_id": "x", "state": "NOT_A_STATE"}], "total_size": "many"}',
+                '{"runs": ',
+            )
+        ),
+        ("GET /recurringruns", '{"recurringRuns": [{}]}', ["schedule", "list"]),
+        ("GET /pipelines", '{"pipelines": [7]}', ["pipelines", "list"]),
+        *(
+            ("GET /runs/", answer, [verb, RUN])
+            for answer in ("[]", "{}")
+            for verb in ("watch", "cancel", "retry", "logs")
+        ),
+    ],
+)
+def test_an_answer_that_no_model_fits_is_told_apart(
+    at_host: Typed, kubeflow: State, where: str, answer: str, command: list[str]
+) -> None:
+    kubeflow.faults = [Fault(where, answer, times=100)]
+    status, out, err = at_host(*command)
+    assert (status, out) == (1, "") and "this host is no Kubeflow Pipelines API" in err
+    assert len(err.splitlines()) == 1
+
+
 def test_login_page_is_told_apart(submit: Typed, kubeflow: State) -> None:
     kubeflow.faults = [Fault(".*", "page", times=100)]
     status, _, err = submit()

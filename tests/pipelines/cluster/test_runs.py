@@ -41,6 +41,22 @@ def test_runs_are_listed_for_programs(at_host: Typed, two: list[str]) -> None:
     assert set(listed[0]) == {"run_id", "name", "state", "started", "seconds", "experiment"}
 
 
+def test_a_list_that_no_terminal_shows_is_not_cut(at_host: Typed, submit: Typed, kubeflow: State) -> None:
+    name = "much longer " * 10 + "than a terminal is wide"
+    submit("--experiment", name)
+    (run,) = kubeflow.runs.values()
+    run.display_name = f"run {name}"
+    _, line = at_host("runs")[1].splitlines()
+    assert line.startswith(run.run_id[:8]) and f"run {name} " in line and line.rstrip().endswith(f" {name}")
+    assert at_host("schedule", "create", "--unchecked", "--cron", "0 3 * * 1", "--name", name[:128])[0] == 0
+    (schedule,) = kubeflow.schedules.values()
+    _, line = at_host("schedule", "list")[1].splitlines()
+    assert line.startswith(name[:128]) and "0 0 3 * * 1" in line and line.rstrip().endswith(schedule.recurring_run_id)
+    (pipeline,) = kubeflow.pipelines.values()
+    pipeline.display_name = name
+    assert at_host("pipelines", "list")[1].splitlines()[1].startswith(f"{name} ")
+
+
 def test_a_list_goes_over_many_pages(
     at_host: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch, submit: Typed
 ) -> None:

@@ -82,7 +82,7 @@ def test_a_schedule_is_listed_paused_resumed_and_deleted(schedule: Typed, at_hos
     assert status == 1 and "there is no schedule tiny" in err
 
 
-@pytest.mark.parametrize("cron", ["", "3", "0 3 * *", "0 3 * * 1 2 3", "0 3 * * $x"])
+@pytest.mark.parametrize("cron", ["", "3", "0 3 * *", "0 3 * * 1 2 3", "@daily", "@every 1h"])
 def test_what_is_no_cron_expression_is_refused_before_anything_is_sent(
     at_host: Typed, kubeflow: State, cron: str
 ) -> None:
@@ -90,7 +90,44 @@ def test_what_is_no_cron_expression_is_refused_before_anything_is_sent(
     assert status == 1 and "--cron takes five fields" in err and not kubeflow.requests
 
 
-@pytest.mark.parametrize("cron", ["*/15 * * * *", "30 0 3 1,15 * ?", "0 3 * JAN-MAR MON-FRI"])
+@pytest.mark.parametrize(
+    ("cron", "says"),
+    [
+        ("0 3 * * $x", "0-6 or SUN-SAT as its weekday"),
+        ("61 * * * *", "0-59 as its minute"),
+        ("0 24 * * *", "0-23 as its hour"),
+        ("0 3 0 * *", "1-31 as its day of the month"),
+        ("0 3 * 13 *", "1-12 or JAN-DEC as its month"),
+        ("0 3 * * 8", "'8'"),
+        ("0 3 * * 7", "'7'"),
+        ("0 3 * MON *", "'MON'"),
+        ("60 0 3 * * *", "0-59 as its second"),
+        ("*/0 * * * *", "a step is a number from 1 on"),
+        ("*/ * * * *", "a step is a number from 1 on"),
+        ("30-10 * * * *", "30-10 ends before it begins"),
+        ("0 1,,2 * * *", "not ''"),
+        ("0 -1 * * *", "not ''"),
+        ("0 3 30 2 *", "would never run"),
+        ("0 3 31 4,JUN ?", "would never run"),
+    ],
+)
+def test_a_field_beyond_its_bounds_is_refused_before_anything_is_sent(
+    at_host: Typed, kubeflow: State, cron: str, says: str
+) -> None:
+    status, _, err = at_host("schedule", "create", "--unchecked", "--cron", cron)
+    assert status == 1 and says in err and len(err.splitlines()) == 1 and not kubeflow.requests
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\x1b[31mb", "n" * 129])
+def test_what_can_be_no_name_is_refused_before_anything_is_sent(schedule: Typed, kubeflow: State, name: str) -> None:
+    status, _, err = schedule("--name", name)
+    assert status == 1 and "--name takes 1 to 128 characters" in err and len(err.splitlines()) == 1
+    assert not kubeflow.requests
+
+
+@pytest.mark.parametrize(
+    "cron", ["*/15 * * * *", "30 0 3 1,15 * ?", "0 3 * JAN-MAR mon-FRI", "5/10 8-18/2,22 29 2 *", "0 3 31 2 0"]
+)
 def test_cron_expressions_are_taken(at_host: Typed, kubeflow: State, cron: str) -> None:
     assert at_host("schedule", "create", "--unchecked", "--cron", cron)[0] == 0
 

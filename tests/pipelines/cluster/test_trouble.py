@@ -10,7 +10,7 @@ import pytest
 
 from components.base.errors import TextgateError
 from components.base.settings import load
-from pipelines.cluster import Cluster, client, errors
+from pipelines.cluster import Cluster, client, errors, logs
 from pipelines.cluster.errors import LONGEST_PAUSE_S, pause_after
 from pipelines.cluster.runs import list_runs
 from tests.pipelines.loopback_kfp import Fault, State
@@ -70,6 +70,48 @@ def test_a_slow_answer_is_waited_for_only_so_long(
     status, _, err = submit()
     assert status == 1 and "does not answer" in err and "timed out" in err
     assert not kubeflow.runs
+
+
+def test_an_answer_that_comes_byte_by_byte_is_waited_for_only_so_long(
+    at_host: Typed, submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "QUIET_S", 0.1)
+    for what, where, limit in (
+        (submit, "GET /healthz", "FIRST_ANSWER_S"),
+        (lambda: at_host("runs"), "GET /runs", "ANSWER_S"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(client, limit, (0.3, 0.3))
+            kubeflow.faults = [Fault(where, "drip", times=10)]
+            status, _, err = what()
+        assert status == 1 and "does not answer (timed out: no whole answer within 0.3 s)" in err
+        assert err.count("asking again in 0 s, and for 5 minutes at most") == 1 and len(err.splitlines()) == 2
+
+
+def test_a_log_that_comes_byte_by_byte_is_waited_for_only_so_long(
+    at_host: Typed, submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit()
+    (run,) = kubeflow.runs
+    kubeflow.frames, kubeflow.logs = [("FAILED", {"fetch": "FAILED"})], {"fetch": "it broke"}
+    monkeypatch.setattr(logs, "LOG_S", 0.3)
+    kubeflow.faults = [Fault("GET /log/", "drip", times=10)]
+    status, _, err = at_host("logs", run, "fetch")
+    assert status == 1 and "no whole answer within 0.3 s" in err
+
+
+def test_a_long_wait_is_told_once_and_has_an_end(
+    submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(client.time, "sleep", pauses.append)
+    kubeflow.faults = [Fault("POST /runs", 429, times=2, headers={"Retry-After": "30"})]
+    status, _, err = submit()
+    assert status == 0 and pauses.count(30.0) == 2 and len(err.splitlines()) == 1
+    assert "did not start the run yet (HTTP 429: upstream is busy); asking again in 30 s, and for 5 minutes" in err
+    monkeypatch.setattr(errors, "PATIENCE_S", 20.0)
+    kubeflow.faults = [Fault("POST /runs", 429, headers={"Retry-After": "30"})]
+    assert submit()[0] == 1 and pauses.count(30.0) == 2
 
 
 def test_the_pause_that_a_server_asks_for_is_kept_within_bounds() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import threading
 import time
@@ -100,13 +101,40 @@ def test_watch_gives_up_in_the_end_and_says_that_the_run_goes_on(
     assert status == 1 and "HTTP 503" in err and "the run goes on" in err
 
 
+@pytest.mark.parametrize("where", ["GET /healthz", "GET /runs"])
+def test_watch_waits_for_a_server_that_is_busy_from_the_first_request_on(
+    at_host: Typed, submit: Typed, kubeflow: State, where: str
+) -> None:
+    submit()
+    (run,) = kubeflow.runs
+    kubeflow.faults = [Fault(where, 503, times=20)]
+    status, out, _ = at_host("watch", run)
+    assert status == 0 and out.splitlines()[-1] == "the run succeeded" and not kubeflow.faults[0].times
+    kubeflow.faults = [Fault(where, 503, times=20)]
+    assert at_host("runs")[0] == 1
+    kubeflow.faults = [Fault("GET /healthz", "drop", times=20)]
+    assert at_host("watch", run)[0] == 1 and kubeflow.faults[0].times == 16
+
+
+def test_no_wait_for_a_run_goes_beyond_its_bound(
+    submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(watching.time, "sleep", pauses.append)
+    monkeypatch.setattr(watching, "PATIENCE_S", 30.0)
+    kubeflow.faults = [Fault(A_RUN, 429, headers={"Retry-After": "31"})]
+    assert submit("--watch")[0] == 1 and 31.0 not in pauses
+
+
 def test_token_that_ends_while_watching_is_not_asked_again(submit: Typed, kubeflow: State) -> None:
     kubeflow.faults = [Fault(A_RUN, 401)]
     status, _, err = submit("--watch")
     assert status == 1 and "TEXTGATE_KFP_TOKEN" in err and "the run goes on" in err
 
 
-def test_interrupt_says_that_the_run_goes_on_and_how_to_end_it(submit: Typed, kubeflow: State) -> None:
+def test_interrupt_says_that_the_run_goes_on_and_how_to_end_it(
+    submit: Typed, kubeflow: State, config: Path, host: str
+) -> None:
     kubeflow.frames = [("RUNNING", {"finetune": "RUNNING"})]
     interrupt = threading.Thread(target=_interrupt_when_watched, args=[kubeflow])
     interrupt.start()
@@ -114,7 +142,29 @@ def test_interrupt_says_that_the_run_goes_on_and_how_to_end_it(submit: Typed, ku
     interrupt.join()
     assert status == 130 and "interrupted" in err
     (run,) = kubeflow.runs
-    assert "the run goes on" in out and f"textgate cancel {run}" in out and f"textgate watch {run}" in out
+    assert "the run goes on" in out
+    assert all(f"  textgate {verb} {run} --config {config} --host {host}\n" in out for verb in ("watch", "cancel"))
+
+
+def test_the_commands_that_are_named_reach_the_same_kubeflow(
+    typed: Typed, kubeflow: State, config: Path, host: str
+) -> None:
+    kubeflow.multi_user = True
+    config = config.rename(config.with_name("my [b]config.yaml"))
+    given = ["--config", str(config), "--set", "training.seed=2", "--host", host, "--namespace", "team-a"]
+    status, out, err = typed("submit", "--unchecked", *given)
+    (run,) = kubeflow.runs
+    assert (status, err) == (0, "") and out.splitlines()[
+        -1
+    ] == f"watch {shlex.join(['textgate', 'watch', run, *given])}"
+    kubeflow.frames, kubeflow.logs = [("FAILED", {"fetch": "FAILED"})], {"fetch": "it broke"}
+    status, _, err = typed(*shlex.split(out.splitlines()[-1])[2:])
+    named = [shlex.split(line.partition(": textgate ")[2]) for line in err.splitlines() if ": textgate " in line]
+    assert status == 1 and named == [["logs", run, "fetch", *given], ["retry", run, *given]]
+    status, out, err = typed(*named[0])
+    assert (status, err) == (0, "") and "it broke" in out
+    status, out, err = typed("watch", "nobody", *given)
+    assert status == 1 and shlex.join(["textgate", "runs", *given]) in err
 
 
 def _interrupt_when_watched(kubeflow: State) -> None:

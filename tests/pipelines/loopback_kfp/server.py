@@ -61,6 +61,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and fault.what == "lost":
             self.close_connection = True
             return
+        if fault and fault.what == "drip":
+            self._drip(content, kind)
+            return
         self._send(status, content, kind, cut=bool(fault and fault.what == "cut"))
 
     def _path(self, path: str) -> str:
@@ -94,6 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
             case "html":
                 self._send(502, b"<html>\xff\xfe</html>", "text/html")
                 return True
+            case str(text) if text.startswith(("{", "[", '"')):
+                self._send(200, text.encode(), "application/json")
+                return True
             case int(status):
                 content = json.dumps({"code": 14, "message": "upstream is busy"}).encode()
                 self._send(status, content, "application/json", headers=fault.headers)
@@ -101,6 +107,14 @@ class _Handler(BaseHTTPRequestHandler):
             case float(seconds):
                 time.sleep(seconds)
         return False
+
+    def _drip(self, content: bytes, kind: str) -> None:
+        self.close_connection = True
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(content) + 40}\r\n\r\n".encode()
+        with suppress(ConnectionError):
+            for byte in head + b" " * 40 + content:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.1)
 
     def _send(
         self, status: int, content: bytes, kind: str, cut: bool = False, headers: dict[str, str] | None = None

@@ -18,8 +18,9 @@ class Refused(Exception):
 @dataclass
 class Fault:
     """Befalls the next `times` requests whose "METHOD path" fits `where`: an answer of that status (with the headers),
-    "drop" (no answer), "cut" (half of one), "lost" (it is done, its answer dropped), "page" (a login page), "html" (an
-    error page that is not UTF-8), or so many seconds too late."""
+    "drop" (no answer), "cut" (half of one), "lost" (it is done, its answer dropped), "page" (a login page), JSON (that
+    answer), "html" (an error page that is not UTF-8), "drip" (a byte every tenth of a second), or so many seconds too
+    late."""
 
     where: str
     what: int | float | str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ def within(seconds: float, call: Callable[[], Answer]) -> Answer:
         except BaseException as error:
             outcome.put((None, error))
 
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
     try:
         answer, error = outcome.get(timeout=seconds)
     except Empty:

@@ -56,7 +56,6 @@ def preflight(
 def _all(checks: Sequence[Check]) -> list[Line]:
     found: list[Sequence[Line]] = [()] * len(checks)
     ended = [False] * len(checks)
-
     latest: list[list[str]] = [[] for _ in checks]
 
     def run(number: int) -> None:

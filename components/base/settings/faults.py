@@ -7,7 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 # Where secrets are named: what stands there by mistake may be one, and is not shown.
-PRIVATE = ("cluster.auth", "cluster.env", "cluster.secrets", "notify")
+PRIVATE = ("cluster.auth.", "cluster.env.", "cluster.secrets.", "notify.")
 
 
 def explain(error: ValidationError, where: str, model: type[BaseModel]) -> str:
@@ -31,7 +31,7 @@ def fault_lines(error: ValidationError, model: type[BaseModel], under: str = "")
         elif fault["type"] == "missing":
             lines.append(f"{key}: missing")
         else:
-            shown = not isinstance(fault["input"], dict) and not f"{key}.".startswith(tuple(f"{it}." for it in PRIVATE))
+            shown = not isinstance(fault["input"], dict) and not f"{key}.".startswith(PRIVATE)
             value = f" (value {fault['input']!r})" if shown else ""
             hint = "; put it in quotes" * (
                 fault["type"] == "string_type" and not isinstance(fault["input"], dict | list)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from components.base.errors import TextgateError
 from components.base.settings import (
@@ -19,50 +18,11 @@ from components.base.settings import (
     read_suite,
     step_sections,
 )
+from tests.components.base.configs import write
 from tests.components.gate.made import BENCH
 
 RULE = {"metric": "accuracy", "at_least": 0.7, "severity": "error"}
-CONFIG: dict[str, Any] = {
-    "name": "tiny",
-    "data": {"labels": ["a", "b"]},
-    "base_model": {"reference": "package://some/model"},
-}
 KSERVE = {"target": "kserve", "kserve": {"namespace": "models", "image": "textgate/serve"}}
-
-
-def write(folder: Path, **changes: Any) -> Path:
-    path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump({**CONFIG, **changes}))
-    return path
-
-
-def test_a_credential_in_an_address_is_refused_and_not_shown(tmp_path: Path) -> None:
-    canary = {"prometheus": "https://ann:hunter2@prometheus"}
-    with pytest.raises(TextgateError, match=r"must hold no credentials; .*TEXTGATE_PROMETHEUS_TOKEN") as refused:
-        load(write(tmp_path, deploy={"kserve": {"canary": canary}}))
-    assert "hunter2" not in str(refused.value)
-
-
-def test_a_secret_under_a_key_that_does_not_exist_is_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(TextgateError, match=r"notify\.url: unknown key; allowed here: key, kind") as refused:
-        load(write(tmp_path, notify={"kind": "slack", "url": "https://hooks.example.com/hunter2"}))
-    assert "hunter2" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"notify": {"secret": "https://hooks.example.com/hunter2"}},
-        {"cluster": {"env": {"PIN": 46173}}},
-        {"cluster": {"auth": "hunter2"}},
-        {"cluster": {"secrets": [{"name": "store", "env": "hunter2"}]}},
-        {"cluster": {"secrets": ["hunter2"]}},
-    ],
-)
-def test_what_stands_where_secrets_are_named_is_not_shown(tmp_path: Path, changes: dict[str, Any]) -> None:
-    with pytest.raises(TextgateError, match=r"is not valid:\n  (notify|cluster)\.") as refused:
-        load(write(tmp_path, **changes))
-    assert "hunter2" not in str(refused.value) and "46173" not in str(refused.value)
 
 
 def test_the_default_config_is_valid() -> None:

@@ -9,13 +9,19 @@ from typing import Any
 import pytest
 import yaml
 
-from components.base.settings import DeployStep
+from components.base.settings import DeployStep, RunStep
 from components.deploy import cluster as clusters
 from components.deploy import rollout
+from components.promote.promote import promote
 from tests.components.deploy.loopback_kserve import TOKEN, State, kserve
 
 IMAGE = "registry.example/textgate@sha256:" + "5" * 64
 Step = Callable[..., DeployStep]
+Register = Callable[..., Any]
+RUN = RunStep(name="tiny")
+MODES = ["serverless", "standard"]
+# For what never comes; what does come has the time that a busy machine needs.
+BRIEF = 0.5
 
 
 def make_step(mode: str = "serverless", canary: dict[str, Any] | None = None, **changes: Any) -> DeployStep:
@@ -52,3 +58,23 @@ def write_kubeconfig(path: Path, url: str, token: str) -> None:
         "users": [{"name": "me", "user": {"token": token}}],
     }
     path.write_text(yaml.safe_dump(config))
+
+
+@pytest.fixture
+def served_from_s3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands for the storage, which has tests of its own."""
+    monkeypatch.setattr(
+        "components.deploy.kserve.locate", lambda name, version, digest, *_: f"s3://bundles/{name}/{digest}"
+    )
+
+
+@pytest.fixture
+def two(workspace: Any, register_version: Register) -> tuple[str, str]:
+    """Two versions, the first of them champion."""
+    first, second = register_version("job-1"), register_version("job-2", temperature=3.0, champion="1")
+    promote(RUN, first.version, "", why="first")
+    return first.version, second.version
+
+
+def interrupted(*_: Any) -> None:
+    raise KeyboardInterrupt

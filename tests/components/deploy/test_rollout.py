@@ -10,35 +10,14 @@ import pytest
 from components.base import registry
 from components.base.errors import TextgateError
 from components.base.promotion_log import open_log
-from components.base.settings import DeployStep, RunStep
-from components.deploy.deploy import deploy, undeploy
+from components.base.settings import DeployStep
+from components.deploy.deploy import deploy
 from components.deploy.rollout import Rollout
-from components.deploy.status import status
 from components.promote.promote import promote
-from tests.components.deploy.conftest import Step
+from tests.components.deploy.conftest import BRIEF, MODES, RUN, Register, Step, interrupted
 from tests.components.deploy.loopback_kserve import State
 
-RUN = RunStep(name="tiny")
-# For what never comes; what does come has the time that a busy machine needs.
-BRIEF = 0.5
-MODES = ["serverless", "standard"]
-Register = Callable[..., Any]
-
-
-@pytest.fixture(autouse=True)
-def served_from_s3(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stands for the storage, which has tests of its own."""
-    monkeypatch.setattr(
-        "components.deploy.kserve.locate", lambda name, version, digest, *_: f"s3://bundles/{name}/{digest}"
-    )
-
-
-@pytest.fixture
-def two(workspace: Any, register_version: Register) -> tuple[str, str]:
-    """Two versions, the first of them champion."""
-    first, second = register_version("job-1"), register_version("job-2", temperature=3.0, champion="1")
-    promote(RUN, first.version, "", why="first")
-    return first.version, second.version
+pytestmark = pytest.mark.usefixtures("served_from_s3")
 
 
 def stepped(cluster: State, version: str) -> list[int]:
@@ -258,10 +237,6 @@ def test_too_few_figures_and_no_address_go_back(two: tuple[str, str], cluster: S
         deploy(RUN, "2", step(canary=elsewhere, timeout_s=BRIEF))
 
 
-def interrupted(*_: Any) -> None:
-    raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("mode", MODES)
 def test_a_newer_promotion_is_not_written_over(
     mode: str,
@@ -352,141 +327,3 @@ def test_an_image_that_can_move_is_told(
     assert "can move" not in capsys.readouterr().out
     deploy(RUN, "1", step(image="textgate/serve:latest"))
     assert "textgate/serve:latest is a tag, which can move" in capsys.readouterr().out
-
-
-def test_without_canaries_in_the_status_standard_mode_says_which_kserve_it_needs(
-    two: tuple[str, str], cluster: State, step: Step
-) -> None:
-    deploy(RUN, "1", step("standard"))
-    promote(RUN, "2", "1", why="better")
-    cluster.no_canaries = True
-    with pytest.raises(TextgateError, match=r"it makes canaries in standard mode from version 0\.20 on"):
-        deploy(RUN, "2", step("standard", timeout_s=BRIEF))
-
-
-def test_too_few_answers_of_the_new_version_go_back(
-    two: tuple[str, str], cluster: State, step: Step, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As where a gateway does not split the traffic: the service answers by the old version alone."""
-    deploy(RUN, "1", step("standard"))
-    promote(RUN, "2", "1", why="better")
-    monkeypatch.setattr(State, "shares", lambda self, name="tiny": {"1": 100})
-    with pytest.raises(TextgateError, match=r"only 0 answers.*where min_requests asks for 5"):
-        deploy(RUN, "2", step("standard", timeout_s=BRIEF))
-
-
-def test_a_service_that_cannot_be_reached_is_not_touched(two: tuple[str, str], cluster: State, step: Step) -> None:
-    deploy(RUN, "1", step())
-    promote(RUN, "2", "1", why="better")
-    changes = len(cluster.changes)
-    with pytest.raises(TextgateError, match=r"does not answer from here .*deploy\.kserve\.canary\.url"):
-        deploy(RUN, "2", step(canary={"url": "http://127.0.0.1:9"}))
-    assert len(cluster.changes) == changes
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_prometheus_tells_how_it_does(
-    mode: str, two: tuple[str, str], cluster: State, step: Step, capsys: pytest.CaptureFixture[str]
-) -> None:
-    deploy(RUN, "1", step(mode))
-    promote(RUN, "2", "1", why="better")
-    url = cluster.service()["status"]["url"]
-    digest = registry.version_tags("tiny", "2")["textgate.bundle_digest"]
-    cluster.figures[digest] = (1000, 50, 0.02)
-    with pytest.raises(
-        TextgateError, match=r"error rate 0\.05 above max_error_rate 0\.01, of 1000 answers.*Prometheus"
-    ):
-        deploy(RUN, "2", step(mode, canary={"prometheus": url}))
-    assert cluster.asked == 0
-    promote(RUN, "2", "1", why="once more")
-    cluster.figures[digest] = (1000, 0, 0.02)
-    deploy(RUN, "2", step(mode, canary={"prometheus": url}))
-    assert cluster.asked == 0 and cluster.shares() == {"2": 100}
-    assert "1000 answers, 0 of them errors, 95 of 100 within 20 ms (Prometheus)" in capsys.readouterr().out
-
-
-def test_where_prometheus_saw_too_little_own_requests_tell(
-    two: tuple[str, str], cluster: State, step: Step, capsys: pytest.CaptureFixture[str]
-) -> None:
-    deploy(RUN, "1", step())
-    promote(RUN, "2", "1", why="better")
-    deploy(RUN, "2", step(canary={"prometheus": cluster.service()["status"]["url"]}))
-    assert cluster.asked > 0 and cluster.shares() == {"2": 100}
-    assert "(own requests)" in capsys.readouterr().out
-
-
-def test_a_prometheus_that_is_not_there_stops_before_anything_is_changed(
-    two: tuple[str, str], cluster: State, step: Step
-) -> None:
-    deploy(RUN, "1", step())
-    promote(RUN, "2", "1", why="better")
-    changes = len(cluster.changes)
-    with pytest.raises(TextgateError, match=r"Prometheus at http://127\.0\.0\.1:9 gives no figures"):
-        deploy(RUN, "2", step(canary={"prometheus": "http://127.0.0.1:9"}))
-    assert len(cluster.changes) == changes
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_preview_stands_beside_the_champion(mode: str, two: tuple[str, str], cluster: State, step: Step) -> None:
-    deploy(RUN, "1", step(mode))
-    deploy(RUN, "2", step(mode), preview=True)
-    assert cluster.shares() == {"1": 100} and cluster.shares("tiny-preview") == {"2": 100}
-    predictor = cluster.service("tiny-preview")["spec"]["predictor"]
-    assert predictor["model"]["args"][:2] == ["--name", "tiny-preview"]
-    assert "textgate.promotion" not in predictor["annotations"]
-    deploy(RUN, "1", step(mode), preview=True)
-    assert cluster.shares("tiny-preview") == {"1": 100}
-    undeploy(RUN, step(mode), preview=True)
-    assert ("inferenceservices", "tiny-preview") not in cluster.objects
-    assert cluster.shares() == {"1": 100} and len(open_log(RUN).entries()) == 1
-
-
-def test_undeploy_leaves_log_and_runtime(
-    two: tuple[str, str], cluster: State, step: Step, capsys: pytest.CaptureFixture[str]
-) -> None:
-    deploy(RUN, "1", step())
-    undeploy(RUN, step())
-    undeploy(RUN, step())
-    assert list(cluster.objects) == [("servingruntimes", "textgate")]
-    assert "is deleted" in (output := capsys.readouterr().out) and "nothing was deleted" in output
-    assert registry.aliases("tiny")["champion"] == "1" and len(open_log(RUN).entries()) == 1
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_status_says_who_has_the_traffic(
-    mode: str, two: tuple[str, str], cluster: State, step: Step, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = step(mode)
-    assert status(RUN, settings)[1] == ("tiny", "not deployed")
-    deploy(RUN, "1", settings)
-    lines = [how for _, how in status(RUN, settings)]
-    assert lines[1:3] == ["InferenceService in models, Ready", "version 1: 100 %"]
-    promote(RUN, "2", "1", why="better")
-    assert "`textgate deploy tiny` deploys version 2" in status(RUN, settings)[-1][1]
-    with monkeypatch.context() as patch:
-        patch.setattr(Rollout, "_judge", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            deploy(RUN, "2", settings)
-    shown = " ".join(how for _, how in status(RUN, settings))
-    assert "version 2: 10 %" in shown and ": 90 %" in shown
-    cluster.failing |= {"1", "2"}
-    assert "not Ready: PredictorReady: container of version" in status(RUN, settings)[1][1]
-
-
-def test_no_token_is_shown_anywhere(
-    two: tuple[str, str],
-    cluster: State,
-    step: Step,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("TEXTGATE_PROMETHEUS_TOKEN", "prometheus-token-0452")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3-secret-0453")
-    settings = step(secret="s3-credentials")
-    deploy(RUN, "1", settings)
-    cluster.troubles += [403] * 9
-    with pytest.raises(TextgateError) as refused:
-        deploy(RUN, "1", settings)
-    told = str(refused.value) + "".join(capsys.readouterr()) + str(cluster.objects) + str(cluster.changes)
-    assert "-045" not in told
-    assert "'serving.kserve.io/secretName': 's3-credentials'" in told

@@ -58,14 +58,14 @@ def test_base_model_that_pods_reach_is_taken(config: Path, reference: str) -> No
     ("place", "steps", "taken"),
     [
         ("s3://bucket/checkpoints", "[]", True),
-        ("/mnt/work/tiny", "[]", True),
-        ("/mnt/work/tiny", "[finetune]", True),
-        ("/mnt/work/tiny", "[fetch]", False),
-        ("/mnt/workshop", "[]", False),
+        ("/mnt/claim/tiny", "[]", True),
+        ("/mnt/claim/tiny", "[finetune]", True),
+        ("/mnt/claim/tiny", "[fetch]", False),
+        ("/mnt/claims", "[]", False),
     ],
 )
 def test_checkpoints_lie_where_the_pod_finds_them_again(config: Path, place: str, steps: str, taken: bool) -> None:
-    claim = f"cluster.pvcs=[{{claim: work, path: /mnt/work, steps: {steps}}}]"
+    claim = f"cluster.pvcs=[{{claim: work, path: /mnt/claim, steps: {steps}}}]"
     settings = load(config, [claim, f"training.checkpoint.place={place}"])
     if taken:
         check_settings(settings)

@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -81,14 +81,13 @@ def public_data() -> Callable[[str], Path]:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
     """Under continuous integration, which installs every tool, a test that skips for the lack of one fails.
 
     What is not installed may be named by a variable: where DATA names no folder, TORCH_PYTHON no python, or KFP_HOST no
     Kubeflow, skips stay.
     """
-    outcome = yield
-    report = outcome.get_result()
+    report = (yield).get_result()
     if report.skipped and os.environ.get("TEXTGATE_CI"):
         optional = any(
             not os.environ.get(name) and f"{name} names no" in str(call)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from infra.local.seaweed import Identity
 from tests.certificates import Authority
-from tests.weed import Identity, Weed, running
+from tests.weed import Weed, running
 
 
 @pytest.fixture(scope="session")

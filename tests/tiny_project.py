@@ -135,7 +135,7 @@ def _random_weights(config: dict[str, Any]) -> dict[str, np.ndarray]:
     weights = {name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in shapes.items()}
     for name in list(weights):
         if name.endswith("dense.weight") or ".self." in name:
-            weights[name.replace("weight", "bias")] = rng.normal(0, 0.02, weights[name].shape[0]).astype(np.float32)
+            weights[name.replace("weight", "bias")] = rng.normal(0, 0.02, weights[name].shape[:1]).astype(np.float32)
     for name in norms:
         weights[f"{name}.weight"] = np.ones(hidden, dtype=np.float32)
         weights[f"{name}.bias"] = np.zeros(hidden, dtype=np.float32)

@@ -95,7 +95,7 @@ def fill(server: Weed) -> tuple[str, list[TreeEntry]]:
 def download(server: Weed, entries: list[TreeEntry], target: Path, config: TransferConfig) -> None:
     """As many files at once as fetch has, with nothing checked."""
     target.mkdir()
-    connections = CONCURRENT_OBJECTS * config.max_concurrency
+    connections = CONCURRENT_OBJECTS * config.max_request_concurrency
     client = boto3.client("s3", config=Config(max_pool_connections=connections))
 
     def get(entry: TreeEntry) -> None:

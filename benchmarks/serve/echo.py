@@ -27,5 +27,5 @@ class Echo(Predictor):
 
 
 if __name__ == "__main__":
-    models.Predictor = Echo  # type: ignore[misc]
+    models.Predictor = Echo  # type: ignore[attr-defined, misc]
     sys.exit(server.main())

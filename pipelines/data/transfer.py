@@ -77,7 +77,7 @@ class Transfer:
     def _add(
         self, to: Any, source: Any, entries: Sequence[TreeEntry], url: str, failures: Failures, verify: bool
     ) -> None:
-        from dvc.fs.callbacks import TqdmCallback  # type: ignore[import-untyped]
+        from dvc.fs.callbacks import TqdmCallback
 
         if not entries:
             return
@@ -126,8 +126,8 @@ def transfer(data: Tracked, urls: Sequence[str], s3: S3Settings) -> Iterator[Tra
 
     Credentials come from the environment, as boto3 reads it. Raises TextgateError with what DVC said.
     """
-    from dvc.exceptions import DvcException  # type: ignore[import-untyped]
-    from dvc.repo import Repo  # type: ignore[import-untyped]
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
 
     remotes = {f"textgate-{number}": _remote_config(url, s3) for number, url in enumerate(urls)}
     with _environment(s3), ExitStack() as stack:

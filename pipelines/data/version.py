@@ -160,7 +160,7 @@ def discard_damaged(cache: Path, entries: Sequence[TreeEntry]) -> None:
 
 @cache
 def _cache_folder(project: Path) -> Path:
-    from dvc.config import Config, ConfigError  # type: ignore[import-untyped]
+    from dvc.config import Config, ConfigError
 
     try:
         folder = Config(str(project / ".dvc")).get("cache", {}).get("dir")

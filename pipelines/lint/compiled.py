@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from google.protobuf import json_format  # type: ignore[import-untyped]
+from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from components.base.errors import TextgateError

@@ -23,7 +23,8 @@ def promote(log: PromotionLog, version: str) -> Entry:
 
 class Deployer:
     def __init__(self, pin: Path) -> None:
-        self.pin, self.deployed, self.fails = pin, [], False  # type: Any
+        self.pin, self.fails = pin, False
+        self.deployed: list[str] = []
 
     def __call__(self, head: Entry) -> None:
         self.deployed.append(head.version)

@@ -115,7 +115,12 @@ def test_the_model_gets_padded_rows_and_a_text_without_tokens_as_one(
     tiny.write_model(tmp_path / "float.onnx", {"good": "positive"}, token_types=True)
     scorer = Scorer(tmp_path / "float.onnx", tmp_path / "tokenizer.json", Truncation("head", 8))
     run, given = scorer.session.run, []
-    monkeypatch.setattr(scorer.session, "run", lambda names, feed: given.append(feed) or run(names, feed))
+
+    def kept(names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        given.append(feed)
+        return run(names, feed)
+
+    monkeypatch.setattr(scorer.session, "run", kept)
     scorer.logits(["", "good bad"])
     scorer.logits([""])
     ids, mask, types = [[3, 3], [1, 2]], [[1, 0], [1, 1]], [[0, 0], [0, 0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ def test_what_somebody_moved_the_alias_to_may_be_promoted_and_nothing_else(three
 def test_a_promotion_that_is_under_way_is_waited_for(three: PromotionLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process was slow: it sets the alias to an older head, then sees the new one."""
     registry.set_alias("tiny", "champion", "1")
-    monkeypatch.setattr(champion.time, "sleep", lambda _: registry.set_alias("tiny", "champion", "2"))
+    monkeypatch.setattr(time, "sleep", lambda _: registry.set_alias("tiny", "champion", "2"))
     assert reconcile(RUN, three) == [] and alias() == "2"
 
 

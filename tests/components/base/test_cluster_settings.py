@@ -10,7 +10,7 @@ from components.base.errors import TextgateError
 from components.base.settings import Settings, load
 from components.base.settings.cluster import SECRET_LIKE, ClusterSettings
 from components.base.settings.resources import ACTING, STEP_NAMES, ResourceSettings
-from tests.components.base.test_settings import CONFIG, write
+from tests.components.base.configs import CONFIG, write
 
 DIGEST = f"@sha256:{'5' * 64}"
 SPOT = {"spot": {"node_selector": {"capacity": "spot"}}}

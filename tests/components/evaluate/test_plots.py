@@ -96,7 +96,8 @@ def test_bins_without_answers_are_no_points(tmp_path: Path, drawn: list[Figure])
     plot_reliability(make_evaluation()["calibration"], tmp_path / "reliability.png")
     points = drawn[0].axes[0].lines[1].get_xydata().tolist()
     assert points == [[0.55, 0.5], [0.95, 0.8]]
-    assert [bar.get_height() for bar in drawn[0].axes[1].patches] == [0, 30, 60]
+    bars: Any = drawn[0].axes[1].patches
+    assert [bar.get_height() for bar in bars] == [0, 30, 60]
 
 
 def test_of_many_curves_the_worst_are_named(tmp_path: Path, drawn: list[Figure]) -> None:
@@ -140,6 +141,7 @@ def test_lengths_have_intervals_and_gaps(tmp_path: Path, drawn: list[Figure]) ->
         float(line.get_xdata()[0]): float(line.get_ydata()[0]) for line in axes.lines if len(line.get_xdata()) == 1
     }
     assert points.keys() == {0, 1, 3}
-    ends = axes.containers[0].lines[2][0].get_segments()[0][:, 1].tolist()
+    bars: Any = axes.containers[0]
+    ends = bars.lines[2][0].get_segments()[0][:, 1].tolist()
     accuracy = lengths[0]["metrics"]["accuracy"]
     assert ends == pytest.approx([accuracy["low"], accuracy["high"]])

@@ -21,9 +21,10 @@ from components.base.errors import TextgateError
 from components.base.objects import open_store
 from components.base.s3 import S3Store
 from components.base.settings import FetchStep, S3Settings
+from infra.local.seaweed import Identity
 from tests.components.fetch.objects import contents, md5, push, write_model
 from tests.proxy import Proxy
-from tests.weed import ADMIN, NOBODY, READER, Identity, Weed
+from tests.weed import ADMIN, NOBODY, READER, Weed
 
 ActAs = Callable[[Identity], None]
 

@@ -102,8 +102,7 @@ def test_the_config_says_what_it_is(tmp_path: Path, family: str, head: str) -> N
 
 
 def test_every_file_of_a_tokenizer_comes_along(tmp_path: Path) -> None:
-    from components.base.base_models import OPTIONAL
-    from components.finetune.hugging_face import TOKENIZER_FILES
+    from components.base.base_models import OPTIONAL, TOKENIZER_FILES
 
     base = copy_model("bert", tmp_path / "base")
     assert set(TOKENIZER_FILES) == {*OPTIONAL, "tokenizer.json"}

@@ -18,8 +18,7 @@ from components.finetune.linear.model import fit
 from components.finetune.onnx_export import check_onnx
 from components.finetune.rows import Rows
 from components.finetune.scores import scores
-from tests.components.finetune.test_options import rows_of
-from tests.components.finetune.training import finish, start, write_inputs
+from tests.components.finetune.training import finish, rows_of, start, write_inputs
 from tests.tiny_project import LABELS, write_base_model
 
 VOCABULARY = 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_it_stops_before_main_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -
     def rehearse(size: int) -> None:
         held.append(np.ones(size << 19))
         held[-1].sum()
-        memory.threading.Event().wait(0.05)
+        threading.Event().wait(0.05)
 
     monkeypatch.setattr(memory, "free_bytes", lambda: 400 << 20)
     assert largest_batch(rehearse, 64) in (32, 64)
@@ -91,7 +92,7 @@ def trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
 @pytest.fixture
 def exhausting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stands for the allocator: what the graph refuses is memory that ran out."""
-    monkeypatch.setattr(memory.tf.errors, "ResourceExhaustedError", tf.errors.InvalidArgumentError)
+    monkeypatch.setattr(tf.errors, "ResourceExhaustedError", tf.errors.InvalidArgumentError)
 
 
 def rows() -> Rows:

@@ -25,7 +25,7 @@ from components.finetune.step import TrainStep
 from components.finetune.train import Trainer, chosen_xla
 from components.finetune.trained_parts import choose_trained, flat_layers
 from tests.components.finetune.reference_models import FAMILIES, FOLDER, build, inputs_of
-from tests.components.finetune.training import finish, start, write_inputs
+from tests.components.finetune.training import finish, rows_of, start, write_inputs
 from tests.tiny_project import LABELS, write_base_model
 
 BUCKETS = [8, 16]
@@ -44,18 +44,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("options") / "base_model"
     write_base_model(folder)
     return folder
-
-
-def rows_of(count: int = 40, seed: int = 0) -> Rows:
-    """The label of a text is that of the one word in it that is not filler."""
-    rng = np.random.default_rng(seed)
-    labels = (np.arange(count) % 3).astype(np.int32)
-    tokens = []
-    for label in labels:
-        words = rng.integers(5, 17, rng.integers(2, 13))
-        words[rng.integers(len(words))] = 17 + 6 * label + rng.integers(6)
-        tokens.append(np.concatenate([[2], words, [3]]).astype(np.int32))
-    return Rows(tokens, labels)
 
 
 def network_of(base: Path, model: ModelSettings | None = None, **changes: Any) -> tuple[EncoderNetwork, Any]:

@@ -20,7 +20,7 @@ from components.finetune.scratch.network import ScratchNetwork, load, tensors_of
 from components.finetune.setup import Setup
 from components.finetune.train import Trainer
 from components.quantize.candidates import make_candidates
-from tests.components.finetune.test_options import rows_of
+from tests.components.finetune.training import rows_of
 from tests.tiny_project import LABELS, write_base_model
 
 BUILDERS = {"text-cnn": build_text_cnn, "bilstm": build_bilstm}

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from components.base.settings import (
     DataSchema,
     FinetuneStep,
@@ -15,6 +17,7 @@ from components.base.settings import (
     TrainingSettings,
 )
 from components.base.settings.data import Task
+from components.finetune.rows import Rows
 from components.tokenize.tokenize import tokenize
 from tests.tiny_project import LABELS, TAGS, make_rows, make_task_rows, split_rows, write_base_model, write_tables
 
@@ -74,3 +77,15 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Exit status and what was said on stderr."""
     _, err = process.communicate(timeout=200)
     return process.returncode, err
+
+
+def rows_of(count: int = 40, seed: int = 0) -> Rows:
+    """The label of a text is that of the one word in it that is not filler."""
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(count) % 3).astype(np.int32)
+    tokens = []
+    for label in labels:
+        words = rng.integers(5, 17, rng.integers(2, 13))
+        words[rng.integers(len(words))] = 17 + 6 * label + rng.integers(6)
+        tokens.append(np.concatenate([[2], words, [3]]).astype(np.int32))
+    return Rows(tokens, labels)

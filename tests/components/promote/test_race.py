@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.promotion.racing import Race, Round, race, race_figures
+from components.base.errors import TextgateError
 from components.base.settings import RunStep
-from components.promote import promote as module
 
 ROUNDS, PROCESSES = 6, 5
 
@@ -52,7 +52,7 @@ def test_a_version_that_may_not_be_promoted_is_a_fault_of_the_race(
     from benchmarks.promotion import racing
 
     def refuse(*_: object, **__: object) -> None:
-        raise module.TextgateError("version 2 of tiny is rejected")
+        raise TextgateError("version 2 of tiny is rejected")
 
     monkeypatch.setattr(racing, "promote", refuse)
     assert racing._promote(RunStep(name="tiny"), "2", "1", "why") == "TextgateError: version 2 of tiny is rejected"

@@ -208,8 +208,8 @@ def test_both_texts_of_a_pair_count(tmp_path: Path) -> None:
         columns = {"id": list(map(str, range(len(pairs)))), "label": ["a"] * len(pairs)}
         texts = {"text": [left for left, _ in pairs], "text_pair": [right for _, right in pairs]}
         pq.write_table(pa.table({**columns, **texts}), tmp_path / f"{split}.parquet")
-    pairs = find_near(tmp_path, data, SPLITS[::2], 0.75)
-    assert [(pair.row, pair.similarity) for pair in pairs if pair.row < 2] == [
+    found = find_near(tmp_path, data, SPLITS[::2], 0.75)
+    assert [(pair.row, pair.similarity) for pair in found if pair.row < 2] == [
         (0, pytest.approx(jaccard(f"{first}~{second}", f"{first}~{second}?"), abs=0.01))
     ]
 

@@ -27,6 +27,7 @@ from tests.infra.local.conftest import NewStack
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ["postgres", "seaweedfs", "mlflow"]
+OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS")
 
 
 def command(stack: Stack, *arguments: str) -> list[str]:
@@ -40,9 +41,10 @@ def run(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """As it is typed; the environment is ready."""
+    """As it is typed, also where the tests themselves run below make; the environment is ready."""
     words = ["make", "-s", "-o", "setup", *arguments, f"BIN={Path(sys.executable).parent}"]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+    typed = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
+    return subprocess.run(words, cwd=ROOT, env=typed, capture_output=True, text=True, check=False, timeout=400)
 
 
 def processes(stack: Stack) -> dict[str, Detached]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kfp_server_api import ApiException
 
 from components.base.errors import TextgateError
 from components.base.settings import load
@@ -104,7 +106,7 @@ def test_a_long_wait_is_told_once_and_has_an_end(
     submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(client.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     kubeflow.faults = [Fault("POST /runs", 429, times=2, headers={"Retry-After": "30"})]
     status, _, err = submit()
     assert status == 0 and pauses.count(30.0) == 2 and len(err.splitlines()) == 1
@@ -115,7 +117,7 @@ def test_a_long_wait_is_told_once_and_has_an_end(
 
 
 def test_the_pause_that_a_server_asks_for_is_kept_within_bounds() -> None:
-    busy = client.api.ApiException(429)
+    busy = ApiException(429)
     for asked, pause in (("7", 7.0), ("0", 0.5), ("86400", LONGEST_PAUSE_S), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.5)):
         busy.headers = {"Retry-After": asked}
         assert pause_after(busy, 0.5) == pause

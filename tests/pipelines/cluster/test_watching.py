@@ -120,7 +120,7 @@ def test_no_wait_for_a_run_goes_beyond_its_bound(
     submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(watching.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     monkeypatch.setattr(watching, "PATIENCE_S", 30.0)
     kubeflow.faults = [Fault(A_RUN, 429, headers={"Retry-After": "31"})]
     assert submit("--watch")[0] == 1 and 31.0 not in pauses
@@ -177,7 +177,7 @@ def test_watch_waits_as_long_as_the_server_asks(
     submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(watching.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     kubeflow.faults = [Fault(A_RUN, 429, headers={"Retry-After": "17"})]
     assert submit("--watch")[0] == 0
     assert 17.0 in pauses

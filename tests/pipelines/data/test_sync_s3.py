@@ -13,12 +13,13 @@ from components.base.errors import TextgateError
 from components.base.files import digest_files
 from components.base.objects import open_store
 from components.base.settings import Settings
+from infra.local.seaweed import Identity
 from pipelines.data.remote import check_remotes
 from pipelines.data.status import status
 from pipelines.data.sync import pull, push
 from tests.certificates import Authority
 from tests.pipelines.data.repositories import fresh_clone, objects, settings_of
-from tests.weed import ADMIN, NOBODY, READER, Identity, Weed
+from tests.weed import ADMIN, NOBODY, READER, Weed
 
 ActAs = Callable[[Identity], None]
 

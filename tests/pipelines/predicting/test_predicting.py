@@ -268,9 +268,10 @@ def test_progress_is_shown_on_a_terminal_alone(bundle: Path, tmp_path: Path) -> 
     source = write(tmp_path / "in.csv", [{"text": "good"}] * 200)
     shown = {}
     for terminal in (True, False):
-        console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+        written = io.StringIO()
+        console = Console(file=written, force_terminal=terminal, width=100)
         predict_file(Question(source, tmp_path / "o.csv"), asked, asked.describe(), console)
-        shown[terminal] = console.file.getvalue()
+        shown[terminal] = written.getvalue()
     assert ("200 rows, " in shown[True], "100%" in shown[True], shown[False].strip()) == (True, True, "")
 
 

@@ -12,12 +12,13 @@ import pytest
 
 from components.base.objects import open_store
 from components.base.settings import Settings
+from infra.local.seaweed import Identity
 from pipelines.preflight import data
 from pipelines.preflight.line import Line
 from pipelines.preflight.storage import checks, reached
 from tests.pipelines.preflight.made import make_settings, states
 from tests.tiny_project import make_rows, split_rows, write_version
-from tests.weed import READER, Identity
+from tests.weed import READER
 
 
 def lines(trains: bool = True, acts: bool = True, **changes: Any) -> list[Line]:

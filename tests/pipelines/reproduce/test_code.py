@@ -75,7 +75,9 @@ def test_changes_that_do_not_fit_the_commit_are_refused_and_leave_nothing(reposi
     assert not (tmp_path / "again").exists()
 
 
-def test_a_commit_of_a_branch_that_is_gone_comes_by_the_ref_that_keeps_it(repository: Path, tmp_path: Path) -> None:
+def test_a_commit_of_a_branch_that_is_gone_comes_by_the_ref_that_keeps_it(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     origin = tmp_path / "origin"
     git(tmp_path, "init", "-q", "--bare", str(origin))
     git(repository, "remote", "add", "origin", str(origin))
@@ -86,7 +88,7 @@ def test_a_commit_of_a_branch_that_is_gone_comes_by_the_ref_that_keeps_it(reposi
     git(repository, "push", "-q", "origin", main, f"{lost}:refs/textgate/{lost}")
     elsewhere = tmp_path / "elsewhere"
     git(tmp_path, "clone", "-q", "--branch", main, origin.as_uri(), str(elsewhere))
-    code.ROOT = elsewhere  # put back by the fixture
+    monkeypatch.setattr(code, "ROOT", elsewhere)
     assert code.show(lost, "components/gate.py") is None
     assert code.find_commit(lost)
     assert code.show(lost, "components/gate.py") == b"two\n"

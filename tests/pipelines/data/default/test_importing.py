@@ -129,13 +129,13 @@ def test_an_interrupted_write_leaves_the_old_data(
     corpus(ROWS)
     (project / "data").mkdir()
     (project / "data/old.txt").write_text("old")
-    write = splits.pq.write_table
+    write = pq.write_table
 
     def interrupted(table: object, path: Path, **options: object) -> None:
         write(table, path, **options)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(splits.pq, "write_table", interrupted)
+    monkeypatch.setattr(pq, "write_table", interrupted)
     with pytest.raises(KeyboardInterrupt):
         import_data(project, force=True, pin=True)
     assert [path.name for path in (project / "data").iterdir()] == ["old.txt"]

@@ -11,6 +11,7 @@ from kubernetes import client as k8s
 from urllib3.exceptions import HTTPError
 
 from components.base.errors import TextgateError
+from components.base.retry_after import pause_after
 from components.deploy import kubeconfig
 from components.deploy.observed import Manifest
 
@@ -79,7 +80,7 @@ class Cluster:
                 pause = next(pauses, None) if _may_pass(error) else None
                 if pause is None:
                     raise TextgateError(self._message(f"{doing} {plural} in {self.namespace}", error)) from error
-                time.sleep(_asked_pause(error, pause))
+                time.sleep(pause_after(error, pause, LONGEST_PAUSE_S))
 
     def _send(self, method: str, path: str, query: list[tuple[str, str]], body: Any) -> Manifest:
         headers = {"Accept": "application/json"}
@@ -129,12 +130,6 @@ def _may_pass(error: Exception) -> bool:
         return True
     # Without a status it is a certificate that is not trusted.
     return bool(error.status) and (error.status in {CONFLICT, TOO_MANY} or error.status >= 500)
-
-
-def _asked_pause(error: Exception, pause: float) -> float:
-    """What the server asks for, where it is longer, within bounds."""
-    asked = (getattr(error, "headers", None) or {}).get("Retry-After", "")
-    return min(max(pause, float(asked)), LONGEST_PAUSE_S) if asked.isdigit() else pause
 
 
 def _answer(error: Exception) -> dict[str, Any]:

@@ -17,13 +17,14 @@ import kfp_server_api as api
 from urllib3.exceptions import HTTPError
 
 from components.base.errors import TextgateError
+from components.base.retry_after import pause_after
 from components.base.settings import ClusterSettings, Settings
 from pipelines.cluster import errors
 from pipelines.cluster.answers import STRANGE, check_answer
 from pipelines.cluster.auth import Auth, read_auth
 from pipelines.cluster.causes import OLD
 from pipelines.cluster.deadline import within
-from pipelines.cluster.errors import CONFLICT, REDIRECTS, TROUBLE, may_pass, no_tls, pause_after, reason
+from pipelines.cluster.errors import CONFLICT, LONGEST_PAUSE_S, REDIRECTS, TROUBLE, may_pass, no_tls, reason
 
 # Seconds to connect and for each byte; the greater one is also for the whole answer.
 FIRST_ANSWER_S = (3, 3)
@@ -142,7 +143,7 @@ class Cluster:
             except TROUBLE as error:
                 patient = self._patient and (self._met or not isinstance(error, HTTPError))
                 pause = next(pauses, errors.PAUSES[-1] if patient else None)
-                pause = pause and pause_after(error, pause)
+                pause = pause and pause_after(error, pause, LONGEST_PAUSE_S)
                 spent = time.monotonic() - began
                 if pause is None or not may_pass(error) or spent + pause > errors.PATIENCE_S:
                     raise TextgateError(self.message(doing, error)) from error

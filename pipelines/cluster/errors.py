@@ -28,12 +28,6 @@ def may_pass(error: Exception) -> bool:
     return not isinstance(error, LocationValueError) and getattr(error, "status", None) in {None, *PASSING}
 
 
-def pause_after(error: Exception, pause: float) -> float:
-    """What the server asks for in Retry-After, where it is longer, within bounds."""
-    asked = str((getattr(error, "headers", None) or {}).get("Retry-After", ""))
-    return min(max(pause, float(asked)), LONGEST_PAUSE_S) if asked.isdigit() else pause
-
-
 def no_tls(said: str) -> str:
     """Why there is no connection over TLS, from what the library said, and what to do."""
     if "CERTIFICATE_VERIFY_FAILED" in said:

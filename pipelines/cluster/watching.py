@@ -8,11 +8,12 @@ from typing import Any, Protocol
 import kfp_server_api as api
 
 from components.base.errors import TextgateError
+from components.base.retry_after import pause_after
 from pipelines.cluster import pods
 from pipelines.cluster.answers import STRANGE
 from pipelines.cluster.causes import likely_cause, own_message
 from pipelines.cluster.client import ANSWER_S, Cluster, checked
-from pipelines.cluster.errors import PATIENCE_S, TROUBLE, may_pass, pause_after, reason
+from pipelines.cluster.errors import LONGEST_PAUSE_S, PATIENCE_S, TROUBLE, may_pass, reason
 from pipelines.cluster.logs import read_log
 from pipelines.cluster.states import ENDED, failed_step, failure, pods_of, seconds, steps
 
@@ -110,7 +111,7 @@ def _poll(cluster: Cluster, run_id: str, screen: Screen) -> Any:
                 raise api.ApiException(200, STRANGE)
             return run
         except TROUBLE as error:
-            pause = pause_after(error, POLL_S)
+            pause = pause_after(error, POLL_S, LONGEST_PAUSE_S)
             if not may_pass(error) or time.monotonic() + pause - (lost or asked) > PATIENCE_S:
                 goes_on = f"the run goes on; follow it with {cluster.command('watch', run_id)}\nor on its page: "
                 message = cluster.message("tell of the run", error)

@@ -8,12 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kfp_server_api import ApiException
 
 from components.base.errors import TextgateError
 from components.base.settings import load
 from pipelines.cluster import Cluster, client, errors, logs
-from pipelines.cluster.errors import LONGEST_PAUSE_S, pause_after
 from pipelines.cluster.runs import list_runs
 from tests.pipelines.loopback_kfp import Fault, State
 
@@ -114,13 +112,6 @@ def test_a_long_wait_is_told_once_and_has_an_end(
     monkeypatch.setattr(errors, "PATIENCE_S", 20.0)
     kubeflow.faults = [Fault("POST /runs", 429, headers={"Retry-After": "30"})]
     assert submit()[0] == 1 and pauses.count(30.0) == 2
-
-
-def test_the_pause_that_a_server_asks_for_is_kept_within_bounds() -> None:
-    busy = ApiException(429)
-    for asked, pause in (("7", 7.0), ("0", 0.5), ("86400", LONGEST_PAUSE_S), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.5)):
-        busy.headers = {"Retry-After": asked}
-        assert pause_after(busy, 0.5) == pause
 
 
 def test_an_answer_of_another_shape_is_no_fault_of_ours(config: Path, host: str, kubeflow: State) -> None:

@@ -21,6 +21,9 @@ EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 ROOT = Path(__file__).resolve().parents[2]
 
 
+Problem = TextgateError | OSError
+
+
 @dataclass(frozen=True)
 class Holding:
     """What one remote holds of `total` objects; `problem` is why it could not be asked, its lists are empty then.
@@ -32,7 +35,7 @@ class Holding:
     total: int
     missing: tuple[TreeEntry, ...] = ()
     damaged: tuple[TreeEntry, ...] = ()
-    problem: str = ""
+    problem: Problem | None = None
 
     @property
     def whole(self) -> bool:
@@ -43,6 +46,17 @@ class Holding:
         said = f"{self.total - wrong if wrong else 'all'} {'of ' if wrong else ''}{self.total} objects"
         said += f"; missing: {names(self.missing)}" if self.missing else ""
         return said + (f"; damaged: {names(self.damaged)}" if self.damaged else "")
+
+
+class Lacking(TextgateError):
+    """No remote holds all of the data, as far as they could be asked.
+
+    `unasked` are those that could not be, by their addresses.
+    """
+
+    def __init__(self, message: str, unasked: Mapping[str, Problem]) -> None:
+        super().__init__(message)
+        self.unasked = unasked
 
 
 def is_default(version_file: Path) -> bool:
@@ -78,7 +92,7 @@ def holding(store: ObjectStore, objects: Sequence[TreeEntry], sizes: Mapping[Tre
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             held += pool.map(is_held, objects[1:])
     except (TextgateError, OSError) as error:
-        return Holding(store.url, len(objects), problem=str(error))
+        return Holding(store.url, len(objects), problem=error)
     missing = tuple(entry for entry, there in zip(objects, held, strict=True) if there is False)
     damaged = tuple(entry for entry, there in zip(objects, held, strict=True) if there is None)
     return Holding(store.url, len(objects), missing, damaged)
@@ -87,24 +101,31 @@ def holding(store: ObjectStore, objects: Sequence[TreeEntry], sizes: Mapping[Tre
 def check_remotes(settings: Settings, options: str = " --config FILE") -> None:
     """That each object of the version in data.version is held by one of data.remotes, before a run depends on it.
 
-    `options` are those of the command that messages name. Raises TextgateError naming the missing files, what each
-    remote holds, and the command that puts them there.
+    `options` are those of the command that messages name. Raises Lacking naming the missing files, what each remote
+    holds, and the command that puts them there, where one of the remotes could be asked at all.
     """
     path = Path(settings.data.version)
     md5 = read_version(path).md5
     missing, said = lacking_everywhere(md5, settings)
-    if missing:
-        command = "textgate data import" if is_default(path) else f"textgate data push{options}"
-        raise TextgateError(
-            f"no remote holds {missing} of {path.name} ({md5}), so that a run could not fetch the data:\n"
-            + "".join(f"  {url}: {answer}\n" for url, answer in said.items())
-            + f"`{command}` puts there what is missing"
+    if not missing:
+        return
+    unasked = {url: answer for url, answer in said.items() if not isinstance(answer, str)}
+    lines = "".join(f"\n  {url}: {answer}" for url, answer in said.items())
+    if unasked.keys() == said.keys():
+        raise Lacking(
+            f"no remote could be asked for {missing} of {path.name} ({md5}), which a run fetches:{lines}", unasked
         )
+    command = "textgate data import" if is_default(path) else f"textgate data push{options}"
+    raise Lacking(
+        f"no remote{' that could be asked' if unasked else ''} holds {missing} of {path.name} ({md5}), so that a run"
+        f" could not fetch the data:{lines}\n`{command}` puts there what is missing",
+        unasked,
+    )
 
 
-def lacking_everywhere(md5: str, settings: Settings) -> tuple[str, dict[str, str]]:
+def lacking_everywhere(md5: str, settings: Settings) -> tuple[str, dict[str, str | Problem]]:
     """What of the version no remote of the settings holds, "" where they have all of it between them; and what each of
-    them said."""
+    them said, or why it could not be asked."""
     stores = [open_store(url, settings.s3) for url in settings.data.remotes]
     tree, said = find_tree(md5, stores)
     wanted = objects_of(md5, tree)[:-1] if tree is not None else [TreeEntry(md5, "")]
@@ -118,16 +139,17 @@ def lacking_everywhere(md5: str, settings: Settings) -> tuple[str, dict[str, str
     return (names(wanted) if wanted else ""), said
 
 
-def find_tree(md5: str, stores: Sequence[ObjectStore]) -> tuple[list[TreeEntry] | None, dict[str, str]]:
-    """The tree's entries from the first remote that has them whole, and what those before it said."""
-    said = {}
+def find_tree(md5: str, stores: Sequence[ObjectStore]) -> tuple[list[TreeEntry] | None, dict[str, str | Problem]]:
+    """The tree's entries from the first remote that has them whole, and what those before it said, or why they could
+    not be asked."""
+    said: dict[str, str | Problem] = {}
     for store in stores:
         try:
             content = b"".join(store.chunks(object_key(md5)))
         except FileNotFoundError:
             said[store.url] = NO_LIST
         except (TextgateError, OSError) as error:
-            said[store.url] = str(error)
+            said[store.url] = error
         else:
             if hashlib.md5(content, usedforsecurity=False).hexdigest() == md5.removesuffix(DIR_SUFFIX):
                 return parse_tree(content), said

@@ -96,13 +96,15 @@ class _Check:
         if self.absent:
             tree, said = find_tree(self.md5, [store])
             if tree is None:
-                return Finding(topic, said[url], f"{push} where the data is")
+                if isinstance(answer := said[store.url], str):
+                    return Finding(topic, answer, f"{push} where the data is")
+                return Finding(topic, "cannot be asked", str(answer))
             held = holding(store, objects_of(self.md5, tree))
         else:
             sizes = cached_objects(self.data, self.md5)
             held = holding(store, list(sizes), sizes)
         if held.problem:
-            return Finding(topic, "cannot be asked", held.problem)
+            return Finding(topic, "cannot be asked", str(held.problem))
         return Finding(topic, f"holds {held}", "" if held.whole else f"{push} sends it")
 
     def git(self) -> Finding:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from components.base import base_models
-from components.base.dvc_tree import object_key
 from components.base.errors import TextgateError
 from components.base.mlflow_client import uri
-from components.base.objects import open_store
-from components.base.settings import S3Settings, Settings
-from pipelines.data.remote import check_remotes
-from pipelines.data.version import read_version
+from components.base.settings import Settings
+from pipelines.data.remote import Lacking, check_remotes
 from pipelines.preflight.line import Line, failed, ok, unknown
 from pipelines.preflight.storage import kept_out, reached, unreachable
 
@@ -25,23 +20,12 @@ def version(settings: Settings, options: str) -> Line:
         return unknown(DATA, why)
     try:
         check_remotes(settings.model_copy(update={"s3": s3}), options)
-    except TextgateError:
-        if line := _kept_out(settings, s3):
-            return line
+    except Lacking as error:
+        for remote, problem in error.unasked.items():
+            if line := kept_out(DATA, remote, problem):
+                return line
         raise
     return ok(DATA, f"every object is on {', '.join(settings.data.remotes)}")
-
-
-def _kept_out(settings: Settings, s3: S3Settings) -> Line | None:
-    """Of the first remote that was asked without credentials, or refused them: what it holds is not known."""
-    key = object_key(read_version(Path(settings.data.version)).md5)
-    for remote in settings.data.remotes:
-        try:
-            open_store(remote, s3).exists(key)
-        except TextgateError as error:
-            if line := kept_out(DATA, remote, error):
-                return line
-    return None
 
 
 def base_model(settings: Settings) -> Line:

@@ -36,7 +36,7 @@ def unreachable(settings: Settings) -> str:
     return f"the object store {host} has a name that only the cluster resolves" if host else ""
 
 
-def kept_out(check: str, place: str, error: TextgateError) -> Line | None:
+def kept_out(check: str, place: str, error: Exception) -> Line | None:
     """What to say where S3 was asked without credentials, or refused them; None of any other error."""
     cause = error.__cause__
     if isinstance(cause, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError):

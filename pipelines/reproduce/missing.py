@@ -39,7 +39,7 @@ def _data(wanted: Like) -> list[str]:
         return []
     asked = "".join(f"\n    {url}: {answer}" for url, answer in said.items())
     return [
-        f"the data: {lacking} of the version {md5} is in no place that was asked:{asked}\n    `textgate data push`"
+        f"the data: {lacking} of the version {md5} is in no place that could be asked:{asked}\n    `textgate data push`"
         " where the data is puts it into a remote; --set 'data.remotes=[...]' names another one"
     ]
 

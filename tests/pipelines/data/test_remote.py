@@ -7,7 +7,7 @@ import pytest
 from components.base.dvc_tree import md5_file, object_key
 from components.base.errors import TextgateError
 from pipelines.data import remote
-from pipelines.data.remote import check_remotes
+from pipelines.data.remote import Lacking, check_remotes
 from pipelines.data.sync import push
 from pipelines.data.version import read_version
 from tests.pipelines.data.repositories import overwrite, settings_of
@@ -75,10 +75,11 @@ def test_a_remote_that_cannot_be_asked_is_passed_over_where_another_has_it(
         monkeypatch.setenv(name, str(pushed / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     check_remotes(settings_of(pushed, "data.remotes=[s3://bucket/prefix, remote]"))
-    with pytest.raises(TextgateError, match=r"(?s)the file list.*s3://bucket/prefix: .*credentials.*data push"):
+    with pytest.raises(Lacking, match=r"(?s)could be asked for the file list.*s3://bucket/prefix: .*KEY$") as refusal:
         check_remotes(settings_of(pushed, "data.remotes=[s3://bucket/prefix]"))
+    assert list(refusal.value.unasked) == ["s3://bucket/prefix"] and "data push" not in str(refusal.value)
     object_of(pushed, "train.parquet").unlink()
-    with pytest.raises(TextgateError, match=r"(?s)no remote holds train.parquet .*s3://bucket/prefix: .*credentials"):
+    with pytest.raises(Lacking, match=r"(?s)that could be asked holds train.*s3://bucket/prefix: .*credent.*data push"):
         check_remotes(settings_of(pushed, "data.remotes=[remote, s3://bucket/prefix]"))
 
 

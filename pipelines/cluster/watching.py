@@ -66,7 +66,8 @@ def explain_end(cluster: Cluster, run: Any) -> str:
         lines.append(f"likely cause: {cause}")
     if log:
         lines.append(f"the whole log: {cluster.command('logs', run.run_id, name)}")
-    if run.state in {"FAILED", "CANCELED"}:
+    # A step that the same inputs make fail again says itself what to submit.
+    if run.state in {"FAILED", "CANCELED"} and "textgate submit" not in own:
         lines.append(f"try again from there: {cluster.command('retry', run.run_id)}")
     return "\n".join([*lines, f"its page: {cluster.link(run.run_id)}"])
 

@@ -100,7 +100,7 @@ def _execute(run: Run, watch: Watcher) -> None:
         }
         status = _follow(run, watch, environment)
     if status != 0:
-        raise TextgateError(_explain(run))
+        raise TextgateError(explain(run))
 
 
 def _follow(run: Run, watch: Watcher, environment: dict[str, str]) -> int:
@@ -214,15 +214,16 @@ def _close_tracked(run: Run) -> None:
         print(f"textgate: the tracked run stays open: {error}", file=sys.stderr)
 
 
-def _explain(run: Run) -> str:
+def explain(run: Run) -> str:
+    """Which step failed, why, where its log is, and how to go on, unless the step said already how."""
     if failure := failures.first(run.folder / "failures.jsonl"):
         run.failure = failure["message"]
-        return f"step {failure['step']} failed: {failure['message']}\n{_advice(run, failure['step'])}"
+        command = f"textgate run --reuse {run.id}"
+        advice = (
+            "" if command in failure["message"] else f"; after mending the cause: {command} --from {failure['step']}"
+        )
+        return f"step {failure['step']} failed: {failure['message']}\nlog: {run.folder / 'log.txt'}{advice}"
     return f"the local runner itself failed; its output is in {run.folder / 'log.txt'}"
-
-
-def _advice(run: Run, step: str) -> str:
-    return f"log: {run.folder / 'log.txt'}; after mending the cause: textgate run --reuse {run.id} --from {step}"
 
 
 def expected_steps(outcome: str, settings: Settings, to: str = "") -> list[str]:

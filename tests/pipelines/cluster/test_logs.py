@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.promote.checks import compare_again
 from tests.loopback import listening
 from tests.pipelines.loopback_kfp import Fault, State
 from tests.pipelines.loopback_kfp.details import node_of
@@ -72,6 +73,15 @@ def test_textgate_s_own_message_is_the_cause(submit: Typed, kubeflow: State) -> 
         "fetch": "starting\ntextgate: no object 12/345 on s3://textgate/data; push it\nfailed: exit status 1\n"
     }
     assert "likely cause: no object 12/345 on s3://textgate/data; push it" in submit("--watch")[2]
+
+
+def test_a_promotion_that_came_too_late_is_submitted_rather_than_tried_again(submit: Typed, kubeflow: State) -> None:
+    again = compare_again({"textgate.run_name": "tiny-1"})
+    kubeflow.frames = [("FAILED", {"promote": "FAILED"})]
+    kubeflow.messages = {"executor": "Error (exit code 1)"}
+    kubeflow.logs = {"promote": f"textgate: promote: eve promoted version 2 first; {again}\n"}
+    err = submit("--watch")[2]
+    assert "or `textgate submit` for one on a cluster) has the gate decide again" in err and "textgate retry" not in err
 
 
 @contextmanager

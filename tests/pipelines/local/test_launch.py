@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from components.base.errors import TextgateError
-from components.base.failures import first
+from components.base.failures import add, first
 from components.base.settings import Settings
+from components.promote import checks
 from pipelines.local.folder import STEPS, Run, Step, find_run, new_run, take_over
-from pipelines.local.launch import Follower, expected_steps
+from pipelines.local.launch import Follower, expected_steps, explain
 
 
 def make_settings(**changes: object) -> Settings:
@@ -126,6 +127,23 @@ def test_a_run_has_the_name_that_it_is_given_once() -> None:
     assert new_run(make_settings(), name="tiny-again").id == "tiny-again"
     with pytest.raises(TextgateError, match="there is a run tiny-again already"):
         new_run(make_settings(), name="tiny-again")
+
+
+def test_a_failure_is_told_with_the_way_on() -> None:
+    run = new_run(make_settings())
+    add(run.folder / "failures.jsonl", "fetch", "no such bucket")
+    assert explain(run).splitlines() == [
+        "step fetch failed: no such bucket",
+        f"log: {run.folder / 'log.txt'}; after mending the cause: textgate run --reuse {run.id} --from fetch",
+    ]
+
+
+def test_a_promotion_that_came_too_late_is_compared_again_rather_than_repeated() -> None:
+    run = new_run(make_settings())
+    again = checks.compare_again({"textgate.run_name": run.id})
+    add(run.folder / "failures.jsonl", "promote", f"eve promoted version 2 first; {again}")
+    assert f"`textgate run --reuse {run.id}` has the gate decide again" in explain(run)
+    assert explain(run).count("textgate run") == 1 and "--from" not in explain(run)
 
 
 def test_an_unknown_run_names_the_latest() -> None:

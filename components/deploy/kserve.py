@@ -121,7 +121,8 @@ def _watch(run: RunStep, release: Release, step: DeployStep, live: Manifest, rol
         return
 
     def probes() -> Source:
-        url = limits.url or observed.url(live, inside=bool(os.environ.get("KUBERNETES_SERVICE_HOST")))
+        inside = rollout.mode.splits_inside and bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
+        url = limits.url or observed.url(live, inside)
         return Probes(url, release, registry.download_pinned(run.name, release.version, release.digest))
 
     if limits.prometheus:

@@ -2,6 +2,8 @@
 
 A mode's `at` gives the service in which the new one's predictor gets a percentage beside the predictor `before`; what
 `waits` gives of a service is what the new version still waits for, empty where it has the traffic it should have.
+`splits_inside` says whether the traffic of the cluster's own pods, by the address that KServe gives for them, is split,
+too.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ FIXED_ELSEWHERE = ("minReplicas", "maxReplicas")
 
 
 class Mode(Protocol):
+    splits_inside: bool
+
     def in_flight(self, live: Manifest) -> int | None:
         """The percentage that a rollout which was cut off has reached; None where none was."""
 
@@ -32,6 +36,8 @@ class Mode(Protocol):
 class Knative:
     """Each change of the predictor is a revision; `canaryTrafficPercent` is the share of the newest one, and the last
     one that had everything keeps the rest. `seen` is the newest revision before the change, empty for none."""
+
+    splits_inside = True
 
     def __init__(self, seen: str = "") -> None:
         self.seen = seen
@@ -66,6 +72,9 @@ class Standard:
     """`spec.canary` holds the new version's predictor by its name; to become the main one, it moves to the place of
     the old one, and its pods go on. Where pods are replaced in one place, KServe does not say which of them are Ready:
     the service is, as long as enough of either are."""
+
+    # Pods are led to the Service of the main predictor; what splits is the route of the gateway.
+    splits_inside = False
 
     def in_flight(self, live: Manifest) -> int | None:
         found = observed.canaries(live)

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.loopback import listening
 
+FOR_PODS = "/for-pods"
 API = "/apis/serving.kserve.io/"
 TOKEN = "kubernetes-token-0451"
 Object = dict[str, Any]
@@ -54,9 +55,12 @@ class State:
     def service(self, name: str = "tiny") -> Object:
         return self.objects["inferenceservices", name]
 
-    def shares(self, name: str = "tiny") -> dict[str, int]:
-        """Version to percent, as requests are answered now."""
+    def shares(self, name: str = "tiny", for_pods: bool = False) -> dict[str, int]:
+        """Version to percent, as requests are answered now; by the address for pods, which in standard mode is that of
+        the main predictor alone."""
         service = self.service(name)
+        if _mode(service) == "Standard" and for_pods:
+            return {_version(service["spec"]["predictor"]): 100}
         if _mode(service) == "Standard":
             found = {c["predictor"]["annotations"]["textgate.version"]: c["trafficPercent"] for c in _canaries(service)}
             return {_version(service["spec"]["predictor"]): 100 - sum(found.values()), **found}
@@ -114,8 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if url.path == "/api/v1/query":
             self._send(200, self._figures(parse_qs(url.query)["query"][0]))
-        elif url.path.startswith("/v2/"):
-            self._infer()
+        elif url.path.startswith(("/v2/", FOR_PODS)):
+            self._infer(url.path.removeprefix(FOR_PODS), for_pods=url.path.startswith(FOR_PODS))
         else:
             self._kubernetes(method, url.path, parse_qs(url.query), body)
 
@@ -249,16 +253,16 @@ class _Handler(BaseHTTPRequestHandler):
         if version in self.state.failing and self.state.failing_early:
             failure = {"reason": "ModelLoadFailed", "message": "bundle.json is damaged", "exitCode": 1}
             status["modelStatus"] = {"transitionStatus": "BlockedByFailedLoad", "lastFailureInfo": failure}
-        service["status"]["url"] = self.url
+        service["status"] |= {"url": self.url, "address": {"url": f"{self.url}{FOR_PODS}"}}
 
-    def _infer(self) -> None:
+    def _infer(self, path: str, for_pods: bool) -> None:
         """By turns of a hundred, so that each version gets its share of the requests."""
-        if self.path == "/v2/health/live":
+        if path == "/v2/health/live":
             self._send(200, {})
             return
         state = self.state
         turn, state.asked = state.asked * 37 % 100, state.asked + 1
-        turns = [version for version, share in state.shares().items() for _ in range(share)]
+        turns = [version for version, share in state.shares(for_pods=for_pods).items() for _ in range(share)]
         version = turns[turn]
         time.sleep(state.late_ms.get(version, 0) / 1000)
         if version in state.broken:

@@ -30,9 +30,21 @@ def test_too_few_answers_of_the_new_version_go_back(
     """As where a gateway does not split the traffic: the service answers by the old version alone."""
     deploy(RUN, "1", step("standard"))
     promote(RUN, "2", "1", why="better")
-    monkeypatch.setattr(State, "shares", lambda self, name="tiny": {"1": 100})
+    monkeypatch.setattr(State, "shares", lambda *_, **__: {"1": 100})
     with pytest.raises(TextgateError, match=r"only 0 answers.*where min_requests asks for 5"):
         deploy(RUN, "2", step("standard", timeout_s=BRIEF))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_pod_of_the_cluster_sees_the_new_version(
+    mode: str, two: tuple[str, str], cluster: State, step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In standard mode the address that KServe gives for pods leads to the main predictor alone."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "192.0.2.1")
+    deploy(RUN, "1", step(mode))
+    promote(RUN, "2", "1", why="better")
+    deploy(RUN, "2", step(mode))
+    assert cluster.asked > 0 and cluster.shares() == {"2": 100}
 
 
 def test_a_service_that_cannot_be_reached_is_not_touched(two: tuple[str, str], cluster: State, step: Step) -> None:

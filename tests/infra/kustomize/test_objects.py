@@ -200,20 +200,31 @@ def test_every_selector_finds_its_pods(overlay: str) -> None:
 
 def test_access_is_least(overlay: str) -> None:
     roles = of_kind(overlay, "Role")
-    assert {role["metadata"]["name"] for role in roles} == {"pipeline-runner", "deployer"}
+    known = {"pipeline-runner", "submitter", "deployer"} | ({"artifacts"} if overlay == "staging" else set())
+    assert {role["metadata"]["name"] for role in roles} == known
     assert of_kind(overlay, "ClusterRole", "ClusterRoleBinding") == []
     for role in roles:
         for rule in role["rules"]:
             assert "*" not in [value for values in rule.values() for value in values]
             secrets_or_maps = {"secrets", "configmaps"} & set(rule["resources"])
             assert not secrets_or_maps or (rule["verbs"] == ["get"] and rule["resourceNames"])
-    known = {(role["metadata"]["namespace"], role["metadata"]["name"]) for role in roles}
+            assert "serviceaccounts" not in rule["resources"] or rule["resourceNames"] == ["pipeline-runner"]
+    known_roles = {(role["metadata"]["namespace"], role["metadata"]["name"]) for role in roles}
     accounts = {
         (found["metadata"]["namespace"], found["metadata"]["name"]) for found in of_kind(overlay, "ServiceAccount")
     }
     for binding in of_kind(overlay, "RoleBinding"):
-        assert (binding["metadata"]["namespace"], binding["roleRef"]["name"]) in known
+        assert (binding["metadata"]["namespace"], binding["roleRef"]["name"]) in known_roles
         assert all((subject["namespace"], subject["name"]) in accounts for subject in binding["subjects"])
+
+
+def test_kubeflow_s_own_label_of_a_profile_is_left_alone(overlay: str) -> None:
+    """Its network policies let in the namespaces whose part-of is `kubeflow-profile`."""
+    part_of = {
+        found["metadata"]["name"]: found["metadata"]["labels"].get("app.kubernetes.io/part-of")
+        for found in of_kind(overlay, "Namespace")
+    }
+    assert part_of["textgate-runs"] is None and part_of["textgate-mlflow"] == part_of["textgate-serving"] == "textgate"
 
 
 def test_the_step_deploy_may_do_what_it_does_and_no_more(overlay: str) -> None:

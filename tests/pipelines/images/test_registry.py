@@ -106,11 +106,13 @@ def test_registry_that_refuses_is_one_message(image: str) -> None:
     ("reference", "host", "repository", "tag"),
     [
         ("python:3.12-slim", "docker.io", "library/python", "3.12-slim"),
+        ("debian:12", "docker.io", "library/debian", "12"),
         ("docker.io/library/python", "docker.io", "library/python", "latest"),
         ("team/textgate:1", "docker.io", "team/textgate", "1"),
         ("registry.example/a/b/c:v1", "registry.example", "a/b/c", "v1"),
         ("localhost/small", "localhost", "small", "latest"),
         ("localhost:5000/small:1", "localhost:5000", "small", "1"),
+        ("localhost:5000/small", "localhost:5000", "small", "latest"),
     ],
 )
 def test_references_are_read_as_engines_read_them(reference: str, host: str, repository: str, tag: str) -> None:

@@ -20,6 +20,8 @@ from components.base.errors import TextgateError
 DOCKER_HUB = "docker.io"
 # By these names as well, Docker Hub's API and its entry among the credentials.
 HUB_API, HUB_KEY = "registry-1.docker.io", "https://index.docker.io/v1/"
+# Where podman keeps the credentials of a user who has no XDG_RUNTIME_DIR.
+OF_USERS = "/run/containers"
 MANIFESTS = ", ".join(
     [
         "application/vnd.oci.image.index.v1+json",
@@ -118,10 +120,12 @@ def _authorization(client: httpx.Client, host: str, refusal: httpx.Response) -> 
 
 def _stored(host: str) -> str:
     """Name and password as `docker login` and `podman login` keep them, in base64."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
     files = [
         os.environ.get("REGISTRY_AUTH_FILE", ""),
-        f"{os.environ.get('XDG_RUNTIME_DIR', f'/run/user/{os.getuid()}')}/containers/auth.json",
-        f"{os.environ.get('DOCKER_CONFIG', Path.home() / '.docker')}/config.json",
+        f"{runtime}/containers/auth.json" if runtime else f"{OF_USERS}/{os.getuid()}/auth.json",
+        f"{os.environ.get('XDG_CONFIG_HOME') or Path.home() / '.config'}/containers/auth.json",
+        f"{os.environ.get('DOCKER_CONFIG') or Path.home() / '.docker'}/config.json",
     ]
     for file in filter(None, files):
         with suppress(OSError, ValueError, AttributeError):

@@ -23,6 +23,7 @@ from click.testing import CliRunner, Result
 from components.base.errors import TextgateError
 from components.base.settings.cluster import PINNED
 from pipelines.cli import cli
+from pipelines.images import registry as registry_api
 from pipelines.images.registry import parse, pinned
 from tests.images.podman import podman, private_store
 
@@ -163,11 +164,30 @@ def guarded() -> Iterator[str]:
     server.shutdown()
 
 
-def test_credentials_of_a_login_become_a_token(guarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "none"))
+PLACES = {
+    "users/{user}/auth.json": {},
+    "run/containers/auth.json": {"XDG_RUNTIME_DIR": "run"},
+    "home/.config/containers/auth.json": {},
+    "settings/containers/auth.json": {"XDG_CONFIG_HOME": "settings"},
+    "elsewhere.json": {"REGISTRY_AUTH_FILE": "elsewhere.json"},
+    "home/.docker/config.json": {},
+    "docker/config.json": {"DOCKER_CONFIG": "docker"},
+}
+
+
+@pytest.mark.parametrize(("place", "variables"), PLACES.items(), ids=PLACES)
+def test_credentials_of_a_login_become_a_token(
+    guarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, variables: dict[str, str]
+) -> None:
+    for name in ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "REGISTRY_AUTH_FILE", "DOCKER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "home", **variables}.items():
+        monkeypatch.setenv(name, str(tmp_path / value))
+    monkeypatch.setattr(registry_api, "OF_USERS", str(tmp_path / "users"))
     with pytest.raises(TextgateError, match=r"does not let you read .*\(HTTP 401\); log in"):
         pinned(f"{guarded}/team/x:1")
     auth = base64.b64encode(b"user:password").decode()
-    (tmp_path / "config.json").write_text(json.dumps({"auths": {guarded: {"auth": auth}}}))
+    file = tmp_path / place.format(user=os.getuid())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"auths": {guarded: {"auth": auth}}}))
     assert pinned(f"{guarded}/team/x:1") == f"{guarded}/team/x@{DIGEST}"

@@ -86,6 +86,11 @@ def pinned(reference: str) -> str:
                 answer = client.head(url, headers=_authorization(client, place.host, answer))
     except httpx.HTTPError as error:
         raise Unreachable(f"{place.host} does not answer: {error or type(error).__name__}") from None
+    except (httpx.InvalidURL, ArithmeticError, LookupError, RecursionError, ValueError):
+        raise Unreachable(
+            f"{place.host} is no address of a registry, or does not answer as one does; name the image as"
+            " registry/name:tag"
+        ) from None
     if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         raise Refused(
             f"{place.host} does not let you read {reference} (HTTP {answer.status_code}); log in with"
@@ -111,9 +116,11 @@ def _authorization(client: httpx.Client, host: str, refusal: httpx.Response) -> 
         return {}
     headers = {"Authorization": f"Basic {stored}"} if stored else {}
     answer = client.get(realm.geturl(), params=asked, headers=headers)
-    with suppress(ValueError, AttributeError):
+    with suppress(ValueError, AttributeError, TypeError):
         given = answer.json()
-        if token := given.get("token") or given.get("access_token"):
+        token = given.get("token") or given.get("access_token") or ""
+        # An error of the HTTP client about any other would show it.
+        if re.fullmatch(r"[!-~]+", token):
             return {"Authorization": f"Bearer {token}"}
     return {}
 

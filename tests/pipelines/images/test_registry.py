@@ -9,10 +9,9 @@ import shutil
 import socket
 import subprocess
 import tarfile
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
@@ -24,8 +23,9 @@ from components.base.errors import TextgateError
 from components.base.settings.cluster import PINNED
 from pipelines.cli import cli
 from pipelines.images import registry as registry_api
-from pipelines.images.registry import parse, pinned
+from pipelines.images.registry import Unreachable, parse, pinned
 from tests.images.podman import podman, private_store
+from tests.loopback import listening
 
 NEEDS = ("podman", "runc", "docker-registry")
 ABSENT = [tool for tool in NEEDS if not shutil.which(tool)]
@@ -158,10 +158,8 @@ class Guarded(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def guarded() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Guarded)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with listening(Guarded) as url:
+        yield url.removeprefix("http://")
 
 
 PLACES = {
@@ -191,3 +189,48 @@ def test_credentials_of_a_login_become_a_token(
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"auths": {guarded: {"auth": auth}}}))
     assert pinned(f"{guarded}/team/x:1") == f"{guarded}/team/x@{DIGEST}"
+
+
+@pytest.mark.parametrize("host", ["a..b", "...", f"{'a' * 64}.example", f"localhost:{'9' * 30}"])
+def test_address_that_is_none_is_one_message(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with pytest.raises(Unreachable) as refused:
+        pinned(f"{host}/team/x:1")
+    assert str(refused.value).startswith(f"{host} is no address of a registry, or does not answer as one")
+
+
+CHALLENGES = {
+    "Bearer garbage": "does not answer as one",
+    "Bearer realm=": "does not answer as one",
+    'Bearer realm="http://[bad"': "does not answer as one",
+    'Bearer realm="http://127.0.0.1:x/"': "does not answer as one",
+    'Bearer realm="https://a..b/"': "does not answer as one",
+    f'Bearer realm="https://127.0.0.1:{"9" * 30}/"': "does not answer as one",
+    "Bearer": "does not let you read",
+    "": "does not let you read",
+}
+TOKENS = ['"secret\\nof two lines"', '"secret of \\u00e9"', "5", "{}", "[" * 100_000]
+
+
+@pytest.mark.parametrize(
+    ("challenge", "token", "said"),
+    [
+        *((challenge, "", said) for challenge, said in CHALLENGES.items()),
+        *(('Bearer realm="http://HOST/"', token, r"does not (let you read|answer as one)") for token in TOKENS),
+    ],
+)
+def test_what_answers_unlike_a_registry_is_one_message(challenge: str, token: str, said: str) -> None:
+    class Unlike(Guarded):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(f'{{"token": {token}}}'.encode())
+
+        def do_HEAD(self) -> None:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", challenge.replace("HOST", str(self.headers["Host"])))
+            self.end_headers()
+
+    with listening(Unlike) as url, pytest.raises(TextgateError, match=said) as refused:
+        pinned(f"{url.removeprefix('http://')}/team/x:1")
+    assert "secret" not in str(refused.value)

@@ -31,7 +31,7 @@ MANIFESTS = ", ".join(
     ]
 )
 REFERENCE = re.compile(
-    r"(?P<name>[A-Za-z0-9.-]+((:\d+)?/[a-z0-9._/-]+)?)(:(?P<tag>[\w][\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
+    r"(?P<name>[A-Za-z0-9._-]+((:\d+)?/[a-z0-9._/-]+)?)(:(?P<tag>[\w][\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 ANSWER_S = httpx.Timeout(10.0, connect=4.0)
 

@@ -107,6 +107,7 @@ def test_registry_that_refuses_is_one_message(image: str) -> None:
     ("reference", "host", "repository", "tag"),
     [
         ("python:3.12-slim", "docker.io", "library/python", "3.12-slim"),
+        ("my_image:1", "docker.io", "library/my_image", "1"),
         ("debian:12", "docker.io", "library/debian", "12"),
         ("docker.io/library/python", "docker.io", "library/python", "latest"),
         ("team/textgate:1", "docker.io", "team/textgate", "1"),

@@ -112,6 +112,16 @@ def test_outside_a_checkout_nothing_is_built(monkeypatch: pytest.MonkeyPatch, tm
         build("serving", ENGINE)
 
 
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_base_that_a_failed_request_left_empty_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "base.txt").write_text(content)
+    monkeypatch.setattr(building, "BASE", tmp_path / "base.txt")
+    with pytest.raises(TextgateError, match=r"base\.txt names no base; .*`textgate image digest "):
+        build("serving", ENGINE)
+
+
 def test_image_that_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write_engine(tmp_path / "bin", monkeypatch, "[ $1 = info ]")
     refused = CliRunner().invoke(cli, ["image", "push", "nothing:1", "registry.example/nothing:1"])

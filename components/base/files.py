@@ -47,6 +47,16 @@ def replaceable(path: Path) -> Path:
     return path.resolve() if path.is_symlink() else path
 
 
+def check_writable(path: Path) -> None:
+    """For what takes long to make: makes the folder, and raises TextgateError where the file could not be written."""
+    file = replaceable(path)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        reserve(file.parent, 1)
+    except OSError as error:
+        raise TextgateError(f"{path} cannot be written: {error.strerror}; name another file") from None
+
+
 def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 

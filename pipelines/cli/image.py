@@ -33,18 +33,17 @@ def build(target: str, tag: str, base: str, sbom: Path | None, engine: str | Non
 
     ARGUMENTS after -- go to the engine, as in: textgate image build serving -- --platform linux/arm64
     """
-    from components.base.files import write_json
+    from components.base.files import check_writable, write_json
     from pipelines.images.building import UNKNOWN, build
     from pipelines.images.engine import find_engine
     from pipelines.images.materials import bill
 
+    path = sbom or Path(f"{target}.cdx.json")
+    check_writable(path)
     found = find_engine(engine or "")
     built = build(
         target, found, tag=tag, base=base, arguments=arguments, each=lambda line: click.echo(f"  {line}", err=True)
     )
-    path = sbom or Path(f"{target}.cdx.json")
-    document = bill(found, target, built.tag)
-    write_json(path, document)
     over = "" if built.over_base is None else f", {_megabytes(built.over_base)} over its base"
     click.echo(f"built {built.tag} in {built.seconds:.0f} s: {_megabytes(built.size)}{over}, by {found.name}")
     click.echo(f"commit {built.commit}")
@@ -52,6 +51,8 @@ def build(target: str, tag: str, base: str, sbom: Path | None, engine: str | Non
         click.echo("  what it was built from was changed since that commit: build what a cluster runs from a clean one")
     elif built.commit == UNKNOWN:
         click.echo("  this is no git checkout, so that lineage cannot tell what code the image has")
+    document = bill(found, target, built.tag)
+    write_json(path, document)
     click.echo(f"wrote {path}: {len(document['components'])} components")
 
 

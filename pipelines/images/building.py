@@ -40,11 +40,17 @@ def default_tag(target: str) -> str:
 
 
 def default_base() -> str:
-    """Pinned by digest, so that the same commit has the same base."""
+    """Pinned by digest, so that the same commit has the same base. Raises TextgateError where none is named."""
     try:
-        return BASE.read_text().strip()
+        base = BASE.read_text().strip()
     except OSError:
         raise TextgateError(f"{BASE} cannot be read; images are built in a checkout of textgate") from None
+    if not base:
+        raise TextgateError(
+            f"{BASE} names no base; `git checkout {BASE}` puts it back, and `textgate image digest REGISTRY/NAME:TAG`"
+            " prints what to write there for another"
+        )
+    return base
 
 
 def build(

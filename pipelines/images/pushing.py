@@ -26,8 +26,8 @@ def push(engine: Engine, image: str, reference: str) -> str:
             engine.run("push", "--digestfile", str(file), reference)
             return f"{place.name}@{file.read_text().strip()}"
     engine.run("push", reference)
-    digests: list[str] = json.loads(engine.inspect(reference, "{{json .RepoDigests}}"))
-    for digest in digests:
-        if digest.partition("@")[0] == place.name:
-            return digest
+    # Docker shortens the names of Docker Hub, however they were given.
+    for held in map(parse, json.loads(engine.inspect(reference, "{{json .RepoDigests}}")) or []):
+        if (held.host, held.repository) == (place.host, place.repository):
+            return f"{place.name}@{held.digest}"
     raise TextgateError(f"docker does not tell the digest of {reference}; ask `textgate image digest {reference}`")

@@ -20,6 +20,8 @@ from components.base.errors import TextgateError
 DOCKER_HUB = "docker.io"
 # By these names as well, Docker Hub's API and its entry among the credentials.
 HUB_API, HUB_KEY = "registry-1.docker.io", "https://index.docker.io/v1/"
+# Where podman keeps the credentials of a user who has no XDG_RUNTIME_DIR.
+OF_USERS = "/run/containers"
 MANIFESTS = ", ".join(
     [
         "application/vnd.oci.image.index.v1+json",
@@ -29,7 +31,7 @@ MANIFESTS = ", ".join(
     ]
 )
 REFERENCE = re.compile(
-    r"(?P<name>[A-Za-z0-9.-]+(:\d+)?(/[a-z0-9._/-]+)?)(:(?P<tag>[\w][\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
+    r"(?P<name>[A-Za-z0-9._-]+((:\d+)?/[a-z0-9._/-]+)?)(:(?P<tag>[\w][\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 ANSWER_S = httpx.Timeout(10.0, connect=4.0)
 
@@ -84,6 +86,11 @@ def pinned(reference: str) -> str:
                 answer = client.head(url, headers=_authorization(client, place.host, answer))
     except httpx.HTTPError as error:
         raise Unreachable(f"{place.host} does not answer: {error or type(error).__name__}") from None
+    except (httpx.InvalidURL, ArithmeticError, LookupError, RecursionError, ValueError):
+        raise Unreachable(
+            f"{place.host} is no address of a registry, or does not answer as one does; name the image as"
+            " registry/name:tag"
+        ) from None
     if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         raise Refused(
             f"{place.host} does not let you read {reference} (HTTP {answer.status_code}); log in with"
@@ -109,19 +116,23 @@ def _authorization(client: httpx.Client, host: str, refusal: httpx.Response) -> 
         return {}
     headers = {"Authorization": f"Basic {stored}"} if stored else {}
     answer = client.get(realm.geturl(), params=asked, headers=headers)
-    with suppress(ValueError, AttributeError):
+    with suppress(ValueError, AttributeError, TypeError):
         given = answer.json()
-        if token := given.get("token") or given.get("access_token"):
+        token = given.get("token") or given.get("access_token") or ""
+        # An error of the HTTP client about any other would show it.
+        if re.fullmatch(r"[!-~]+", token):
             return {"Authorization": f"Bearer {token}"}
     return {}
 
 
 def _stored(host: str) -> str:
     """Name and password as `docker login` and `podman login` keep them, in base64."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
     files = [
         os.environ.get("REGISTRY_AUTH_FILE", ""),
-        f"{os.environ.get('XDG_RUNTIME_DIR', f'/run/user/{os.getuid()}')}/containers/auth.json",
-        f"{os.environ.get('DOCKER_CONFIG', Path.home() / '.docker')}/config.json",
+        f"{runtime}/containers/auth.json" if runtime else f"{OF_USERS}/{os.getuid()}/auth.json",
+        f"{os.environ.get('XDG_CONFIG_HOME') or Path.home() / '.config'}/containers/auth.json",
+        f"{os.environ.get('DOCKER_CONFIG') or Path.home() / '.docker'}/config.json",
     ]
     for file in filter(None, files):
         with suppress(OSError, ValueError, AttributeError):

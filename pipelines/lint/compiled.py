@@ -18,23 +18,21 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class Compiled:
-    """`spec` is the PipelineSpec, `platform` the PlatformSpec as a dictionary; `objects` are the documents of a file of
-    Kubernetes' objects, none in a file of the pipeline alone."""
+    """`spec` is the PipelineSpec, `executors` are those of its deployment; `platform` is the PlatformSpec as a
+    dictionary; `objects` are the documents of a file of Kubernetes' objects, none in a file of the pipeline alone."""
 
     path: Path
     size: int
     content: Any
     spec: Any
+    executors: dict[str, Any]
     platform: dict[str, Any]
     objects: list[dict[str, Any]]
 
     @property
-    def executors(self) -> dict[str, Any]:
-        return dict(json_format.MessageToDict(self.spec.deployment_spec).get("executors", {}))
-
-    @property
     def containers(self) -> dict[str, Any]:
-        return {label: executor.get("container", {}) for label, executor in self.executors.items()}
+        """Of the executors that are one: an importer has none."""
+        return {label: one["container"] for label, one in self.executors.items() if "container" in one}
 
     def components(self) -> Iterator[tuple[str, Any]]:
         yield "root", self.spec.root
@@ -48,21 +46,39 @@ class Compiled:
 
 
 def read(path: Path) -> Compiled:
-    """Raises TextgateError where it is no compiled pipeline: unknown fields, or wrong types."""
+    """Raises TextgateError where it is no compiled pipeline: unknown fields, wrong types, or nothing that would run."""
     try:
         text = path.read_text(encoding="utf-8")
-        documents = [document for document in yaml.load_all(text, Loader) if document is not None]
+        documents = [_mapping(document) for document in yaml.load_all(text, Loader) if document is not None]
         objects = documents if "kind" in documents[0] else []
-        version: dict[str, Any] = next((one["spec"] for one in objects if one["kind"] == "PipelineVersion"), {})
+        version = next((_mapping(one["spec"]) for one in objects if one["kind"] == "PipelineVersion"), {})
         pipeline = version["pipelineSpec"] if objects else documents[0]
-        platform = version.get("platformSpec", {}) if objects else (documents[1] if len(documents) > 1 else {})
-        json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
-        spec = json_format.ParseDict(pipeline, pipeline_spec_pb2.PipelineSpec())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, json_format.ParseError) as error:
+        for one in objects:
+            _mapping(one.get("metadata", {}))
+        beside = version.get("platformSpec", {}) if objects else (documents[1] if len(documents) > 1 else {})
+        platform = json_format.ParseDict(_mapping(beside), pipeline_spec_pb2.PlatformSpec())
+        spec = json_format.ParseDict(_mapping(pipeline), pipeline_spec_pb2.PipelineSpec())
+        # Kubeflow, too, passes over what it does not know in a deployment, as the "@type" of old compilers.
+        deployment = json_format.ParseDict(
+            json_format.MessageToDict(spec.deployment_spec),
+            pipeline_spec_pb2.PipelineDeploymentConfig(),
+            ignore_unknown_fields=True,
+        )
+        executors = json_format.MessageToDict(deployment).get("executors", {})
+        platforms = json_format.MessageToDict(platform)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, json_format.Error) as error:
         raise TextgateError(f"{path} is not a compiled pipeline: {error}") from None
-    except (AttributeError, TypeError, IndexError, KeyError):
-        raise TextgateError(f"{path} is not a compiled pipeline: it has none") from None
-    return Compiled(path, len(text.encode()), pipeline, spec, platform, objects)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        raise TextgateError(f"{path} is not a compiled pipeline: its YAML has not the shape of one") from None
+    if not step_names(spec):
+        raise TextgateError(f"{path} is not a compiled pipeline: none of its tasks has an executor")
+    return Compiled(path, len(text.encode()), pipeline, spec, executors, platforms, objects)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
 
 
 def read_spec(path: Path) -> Any:
@@ -83,4 +99,6 @@ def step_titles(spec: Any) -> dict[str, str]:
 def _steps(spec: Any) -> Iterator[tuple[str, Any]]:
     graphs = [spec.root, *spec.components.values()]
     tasks = [(key, task) for graph in graphs for key, task in graph.dag.tasks.items()]
-    return ((key, task) for key, task in tasks if spec.components[task.component_ref.name].executor_label)
+    # To index a map of messages would add what it lacks.
+    labels = {name: component.executor_label for name, component in spec.components.items()}
+    return ((key, task) for key, task in tasks if labels.get(task.component_ref.name))

@@ -10,6 +10,8 @@ from components.base.settings.cluster import PINNED
 from pipelines.lint.compiled import Compiled
 
 INSTALLS = re.compile(r"\bpip3?\b.{0,40}\binstall\b|\buv\s+(pip|add|sync)\b", re.DOTALL)
+# A number, or the parameter of the pipeline that gives it.
+COUNT = re.compile(r"0*[1-9][0-9]*|\{\{.+\}\}")
 FOR_GPUS = re.compile(r"gpu|cuda|rocm", re.IGNORECASE)
 
 
@@ -20,8 +22,8 @@ def installs_nothing(compiled: Compiled) -> Iterator[str]:
 
 
 def has_an_image(compiled: Compiled) -> Iterator[str]:
-    for label, container in compiled.containers.items():
-        if not container.get("image"):
+    for label, executor in compiled.executors.items():
+        if "importer" not in executor and not executor.get("container", {}).get("image"):
             yield f"{label}: has no container image"
 
 
@@ -42,7 +44,7 @@ def gpu_is_whole(compiled: Compiled) -> Iterator[str]:
             if image in images or FOR_GPUS.search(image.partition("@")[0]):
                 yield f"{label}: runs in {image.partition('@')[0]}, an image for GPUs, without an accelerator"
             continue
-        if not _given(accelerator, "type") or int(_given(accelerator, "count") or 0) < 1:
+        if not _given(accelerator, "type") or not COUNT.fullmatch(_given(accelerator, "count")):
             yield f"{label}: its accelerator needs a type and a count"
         if not container["resources"].get("resourceMemoryLimit"):
             yield f"{label}: has an accelerator and no memory limit, so that it may take its node's whole memory"

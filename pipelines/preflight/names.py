@@ -16,6 +16,8 @@ def of_a_cluster(url: str) -> str:
         return ""
     try:
         socket.getaddrinfo(host, None)
+    except UnicodeError:
+        return ""
     except OSError:
         return host
     return ""

@@ -65,6 +65,7 @@ def test_what_cannot_be_measured_is_said(server: Any, tmp_path: Path) -> None:
     url = ("--url", server.http.base_url, "--clients", 1, *QUICKLY)
     for arguments, reason in [
         (("--url", "http://127.0.0.1:1"), "no answer from http://127.0.0.1:1"),
+        (("--url", "http://127.0.0.1:1", "--output", tmp_path / "one" / "below.json"), "cannot be written"),
         (("--url", "http://x", "--bundle", tmp_path), "exclude each other"),
         (("--bundle", tmp_path / "none"), "no server on"),
         ((*url, "--texts", tmp_path / "empty"), "holds no text"),

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from components.base.errors import TextgateError
-from components.base.files import write_json
+from components.base.files import check_writable, write_json
 from components.canary.process import ServerFailedError, server
 from serving.bundle import read_canary
 from serving.client import Client, Description, Row, infer_body, infer_path
@@ -80,6 +80,8 @@ def command(
     """Measure the latency and throughput of a server, asked for one text at a time from a process of its own."""
     if url and bundle:
         raise TextgateError("--url and --bundle exclude each other: a bundle gets a server of its own")
+    if output:
+        check_writable(output)
     callers = clients or (() if rates else CLIENTS)
     loads = [Load(count, seconds=seconds, warm_up=WARM_UP_S) for count in callers]
     loads += [Load(rate=rate, seconds=seconds, warm_up=WARM_UP_S) for rate in rates]

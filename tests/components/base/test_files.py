@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.base.errors import TextgateError
-from components.base.files import new_folder, write_text
+from components.base.files import check_writable, new_folder, write_text
 
 WRITER = """
 import sys, time
@@ -68,3 +68,13 @@ def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
         with pytest.raises(TextgateError, match=f"{name} is {said}; name a file"):
             write_text(tmp_path / name, "new")
     assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 3
+
+
+def test_what_could_not_be_written_is_said_before(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    check_writable(tmp_path / "file")
+    check_writable(tmp_path / "made" / "other")
+    assert (tmp_path / "file").read_text() == "kept" and list((tmp_path / "made").iterdir()) == []
+    for path, said in ((tmp_path / "file" / "below", "cannot be written: .*; name another"), (tmp_path, "is a folder")):
+        with pytest.raises(TextgateError, match=f"^{path} {said}"):
+            check_writable(path)

@@ -112,7 +112,37 @@ def test_outside_a_checkout_nothing_is_built(monkeypatch: pytest.MonkeyPatch, tm
         build("serving", ENGINE)
 
 
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_base_that_a_failed_request_left_empty_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "base.txt").write_text(content)
+    monkeypatch.setattr(building, "BASE", tmp_path / "base.txt")
+    with pytest.raises(TextgateError, match=r"base\.txt names no base; .*`textgate image digest "):
+        build("serving", ENGINE)
+
+
 def test_image_that_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write_engine(tmp_path / "bin", monkeypatch, "[ $1 = info ]")
     refused = CliRunner().invoke(cli, ["image", "push", "nothing:1", "registry.example/nothing:1"])
     assert "podman has no image nothing:1" in str(refused.exception)
+
+
+@pytest.mark.parametrize("place", ["", "file/below.json"])
+def test_bill_that_could_not_be_written_is_refused_before_the_build(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    write_engine(tmp_path / "bin", monkeypatch, f'[ "$1" = info ] || echo "$*" >> {tmp_path}/said')
+    (tmp_path / "file").write_text("")
+    refused = CliRunner().invoke(cli, ["image", "build", "serving", "--sbom", str(tmp_path / place)])
+    assert isinstance(refused.exception, TextgateError) and "name a" in str(refused.exception)
+    assert not (tmp_path / "said").exists()
+
+
+def test_image_whose_bill_fails_is_said_to_be_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = 'case "$*" in run*) exit 3;; *.Id*) echo sha256:1d;; *.Size*) echo 5;; esac'
+    write_engine(tmp_path / "bin", monkeypatch, script)
+    sbom = tmp_path / "bill.json"
+    failed = CliRunner().invoke(cli, ["image", "build", "serving", "--tag", "mine:1", "--sbom", str(sbom)])
+    assert "podman run failed with exit status 3" in str(failed.exception)
+    assert failed.output.startswith("built mine:1 in ") and not sbom.exists()

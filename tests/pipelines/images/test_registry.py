@@ -9,10 +9,9 @@ import shutil
 import socket
 import subprocess
 import tarfile
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
@@ -23,8 +22,10 @@ from click.testing import CliRunner, Result
 from components.base.errors import TextgateError
 from components.base.settings.cluster import PINNED
 from pipelines.cli import cli
-from pipelines.images.registry import parse, pinned
+from pipelines.images import registry as registry_api
+from pipelines.images.registry import Unreachable, parse, pinned
 from tests.images.podman import podman, private_store
+from tests.loopback import listening
 
 NEEDS = ("podman", "runc", "docker-registry")
 ABSENT = [tool for tool in NEEDS if not shutil.which(tool)]
@@ -106,11 +107,14 @@ def test_registry_that_refuses_is_one_message(image: str) -> None:
     ("reference", "host", "repository", "tag"),
     [
         ("python:3.12-slim", "docker.io", "library/python", "3.12-slim"),
+        ("my_image:1", "docker.io", "library/my_image", "1"),
+        ("debian:12", "docker.io", "library/debian", "12"),
         ("docker.io/library/python", "docker.io", "library/python", "latest"),
         ("team/textgate:1", "docker.io", "team/textgate", "1"),
         ("registry.example/a/b/c:v1", "registry.example", "a/b/c", "v1"),
         ("localhost/small", "localhost", "small", "latest"),
         ("localhost:5000/small:1", "localhost:5000", "small", "1"),
+        ("localhost:5000/small", "localhost:5000", "small", "latest"),
     ],
 )
 def test_references_are_read_as_engines_read_them(reference: str, host: str, repository: str, tag: str) -> None:
@@ -155,17 +159,79 @@ class Guarded(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def guarded() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Guarded)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with listening(Guarded) as url:
+        yield url.removeprefix("http://")
 
 
-def test_credentials_of_a_login_become_a_token(guarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "none"))
+PLACES = {
+    "users/{user}/auth.json": {},
+    "run/containers/auth.json": {"XDG_RUNTIME_DIR": "run"},
+    "home/.config/containers/auth.json": {},
+    "settings/containers/auth.json": {"XDG_CONFIG_HOME": "settings"},
+    "elsewhere.json": {"REGISTRY_AUTH_FILE": "elsewhere.json"},
+    "home/.docker/config.json": {},
+    "docker/config.json": {"DOCKER_CONFIG": "docker"},
+}
+
+
+@pytest.mark.parametrize(("place", "variables"), PLACES.items(), ids=PLACES)
+def test_credentials_of_a_login_become_a_token(
+    guarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, variables: dict[str, str]
+) -> None:
+    for name in ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "REGISTRY_AUTH_FILE", "DOCKER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "home", **variables}.items():
+        monkeypatch.setenv(name, str(tmp_path / value))
+    monkeypatch.setattr(registry_api, "OF_USERS", str(tmp_path / "users"))
     with pytest.raises(TextgateError, match=r"does not let you read .*\(HTTP 401\); log in"):
         pinned(f"{guarded}/team/x:1")
     auth = base64.b64encode(b"user:password").decode()
-    (tmp_path / "config.json").write_text(json.dumps({"auths": {guarded: {"auth": auth}}}))
+    file = tmp_path / place.format(user=os.getuid())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"auths": {guarded: {"auth": auth}}}))
     assert pinned(f"{guarded}/team/x:1") == f"{guarded}/team/x@{DIGEST}"
+
+
+@pytest.mark.parametrize("host", ["a..b", "...", f"{'a' * 64}.example", f"localhost:{'9' * 30}"])
+def test_address_that_is_none_is_one_message(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with pytest.raises(Unreachable) as refused:
+        pinned(f"{host}/team/x:1")
+    assert str(refused.value).startswith(f"{host} is no address of a registry, or does not answer as one")
+
+
+CHALLENGES = {
+    "Bearer garbage": "does not answer as one",
+    "Bearer realm=": "does not answer as one",
+    'Bearer realm="http://[bad"': "does not answer as one",
+    'Bearer realm="http://127.0.0.1:x/"': "does not answer as one",
+    'Bearer realm="https://a..b/"': "does not answer as one",
+    f'Bearer realm="https://127.0.0.1:{"9" * 30}/"': "does not answer as one",
+    "Bearer": "does not let you read",
+    "": "does not let you read",
+}
+TOKENS = ['"secret\\nof two lines"', '"secret of \\u00e9"', "5", "{}", "[" * 100_000]
+
+
+@pytest.mark.parametrize(
+    ("challenge", "token", "said"),
+    [
+        *((challenge, "", said) for challenge, said in CHALLENGES.items()),
+        *(('Bearer realm="http://HOST/"', token, r"does not (let you read|answer as one)") for token in TOKENS),
+    ],
+)
+def test_what_answers_unlike_a_registry_is_one_message(challenge: str, token: str, said: str) -> None:
+    class Unlike(Guarded):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(f'{{"token": {token}}}'.encode())
+
+        def do_HEAD(self) -> None:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", challenge.replace("HOST", str(self.headers["Host"])))
+            self.end_headers()
+
+    with listening(Unlike) as url, pytest.raises(TextgateError, match=said) as refused:
+        pinned(f"{url.removeprefix('http://')}/team/x:1")
+    assert "secret" not in str(refused.value)

@@ -75,10 +75,3 @@ def test_command_names_each_faulty_file(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.slow
 def test_every_form_of_the_configs_is_sound() -> None:
     assert main([]) == 0
-
-
-@pytest.mark.parametrize("content", ["", "[1, 2]", "a: {b", "root: {dags: {}}", "kind: Pipeline"])
-def test_what_is_no_compiled_pipeline_is_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / "other.yaml").write_text(content)
-    with pytest.raises(TextgateError, match="is not a compiled pipeline"):
-        check(tmp_path / "other.yaml")

@@ -82,7 +82,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
 
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "none"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "*")
     with listening(Handler) as url:
         state.host = url.removeprefix("http://")
         yield state
@@ -145,6 +145,8 @@ def test_what_cannot_be_known_is_no_failure(registry: Registry, tmp_path: Path) 
     assert busy.state == "unknown" and "HTTP 503" in busy.said
     (away,) = lines(f"127.0.0.1:9/team/textgate@{DIGEST}")
     assert away.state == "unknown" and "cannot be asked from here" in away.said
+    (nowhere,) = lines(f"registry..local/textgate@{DIGEST}")
+    assert nowhere.state == "unknown" and "is no address of a registry" in nowhere.said
     (inside,) = lines(f"registry.images.svc:5000/textgate@{DIGEST}")
     assert inside.state == "unknown" and "only the cluster resolves" in inside.said
 

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -156,12 +155,7 @@ class ClusterSettings(Section):
 
     @model_validator(mode="after")
     def host_is_of_the_web(self) -> Self:
-        """Checked here, so that a credential in it is not shown as the faulty value."""
-        parts = urlsplit(self.host)
-        if parts.username or parts.password:
-            raise ValueError("host must hold no credentials; see cluster.auth")
-        if self.host and (parts.scheme not in ("http", "https") or not parts.netloc):
-            raise ValueError(f"host must begin with http:// or https://, got {self.host}")
+        self.must_be_of_the_web("host", credentials="see cluster.auth")
         return self
 
     @model_validator(mode="after")

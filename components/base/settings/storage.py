@@ -8,6 +8,9 @@ from pydantic import model_validator
 
 from components.base.settings.section import Section
 
+# boto3's own variables for it; the first goes before the second.
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
 
 class S3Settings(Section):
     """For every s3:// reference of the config.

@@ -14,7 +14,7 @@ from components.base.image import image_of
 from components.base.settings import Settings
 from components.base.settings.cluster import PINNED, SHARED_MEMORY, Mounted
 from components.base.settings.deploy import amount
-from components.base.settings.resources import Affinity, StepResources, Toleration
+from components.base.settings.resources import STEP_NAMES, Affinity, StepResources, Toleration
 
 WEBHOOK = "TEXTGATE_WEBHOOK"
 # Argo counts a backoff's maximum from the start of the first try, and kills what still runs then. It is not the longest
@@ -44,6 +44,15 @@ def pods(settings: Settings, local: bool, trains: bool = True) -> Apply:
                 _retry(task, settings.pod_of(step))
 
     return apply
+
+
+def steps_of(settings: Settings, trains: bool) -> tuple[str, ...]:
+    """The steps that a run on a cluster may come to, or without `trains` a promotion."""
+    acting = ("canary", "promote", *(("deploy",) if settings.deploy.mode == "auto" else ()))
+    if not trains:
+        return acting
+    others = tuple(step for step in STEP_NAMES if step not in (*acting, "deploy"))
+    return (*others, *acting) if settings.promote.mode == "auto" else others
 
 
 def limits(settings: Settings, local: bool) -> dict[str, Any]:

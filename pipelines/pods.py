@@ -47,12 +47,12 @@ def pods(settings: Settings, local: bool, trains: bool = True) -> Apply:
 
 
 def steps_of(settings: Settings, trains: bool) -> tuple[str, ...]:
-    """The steps that a run on a cluster may come to, or without `trains` a promotion."""
-    acting = ("canary", "promote", *(("deploy",) if settings.deploy.mode == "auto" else ()))
-    if not trains:
-        return acting
-    others = tuple(step for step in STEP_NAMES if step not in (*acting, "deploy"))
-    return (*others, *acting) if settings.promote.mode == "auto" else others
+    """The steps of a run, or without `trains` of a promotion, in the order of the drawing."""
+    promoting = ("canary", "promote", "deploy")
+    left_out = {"deploy"} if settings.deploy.mode == "manual" else set()
+    if trains and settings.promote.mode == "manual":
+        left_out |= {*promoting}
+    return tuple(step for step in (STEP_NAMES if trains else promoting) if step not in left_out)
 
 
 def limits(settings: Settings, local: bool) -> dict[str, Any]:

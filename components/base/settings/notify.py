@@ -19,7 +19,8 @@ class NotifySettings(Section):
     cluster is the key `key` of the Secret `secret`.
 
     `slack` sends what Slack, Mattermost and others take; `json` the facts alone. `mlflow` is the address of MLflow for
-    a browser, where it differs from the one that pods use; `kubeflow` that of the Pipelines pages.
+    a browser, where it differs from the one that pods use; `kubeflow` that of the Pipelines pages, where that is not
+    cluster.host.
     """
 
     kind: NotifyKind = "none"

@@ -115,11 +115,11 @@ class ClusterSettings(Section):
 
     Steps with GPUs run in `gpu_image`, all others in `image` (empty: TEXTGATE_IMAGE); both are named by digest. `env`
     holds plain values for every pod, such as MLFLOW_TRACKING_URI; credentials come from `secrets`. Artifacts go below
-    `pipeline_root` (empty: the API server's default). A whole run has `timeout_s` (0: no limit); where that ends it, no
-    exit handler runs, and its run in MLflow stays open. `run_as_user` has Kubernetes see to it that pods run as that
-    user, which is not root, as pod security `restricted` asks: for Kubeflow Pipelines 2.16 and later, as earlier ones
-    refuse such a pipeline. Without it pods run as the image's user, 10001, or as the one that the cluster chooses.
-    Whichever it is must be able to write to claims.
+    `pipeline_root` (empty: the API server's default). A whole run has `timeout_s` (0: Kubeflow's default, which from
+    2.18 on is 14 days); where that ends it, no exit handler runs, and its run in MLflow stays open. `run_as_user` has
+    Kubernetes see to it that pods run as that user, which is not root, as pod security `restricted` asks: for Kubeflow
+    Pipelines 2.16 and later, as earlier ones refuse such a pipeline. Without it pods run as the image's user, 10001, or
+    as the one that the cluster chooses. Whichever it is must be able to write to claims.
     """
 
     host: str = ""

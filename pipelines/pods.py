@@ -14,7 +14,7 @@ from components.base.image import image_of
 from components.base.settings import Settings
 from components.base.settings.cluster import PINNED, SHARED_MEMORY, Mounted
 from components.base.settings.deploy import amount
-from components.base.settings.resources import Affinity, StepResources, Toleration
+from components.base.settings.resources import STEP_NAMES, Affinity, StepResources, Toleration
 
 WEBHOOK = "TEXTGATE_WEBHOOK"
 # Argo counts a backoff's maximum from the start of the first try, and kills what still runs then. It is not the longest
@@ -44,6 +44,15 @@ def pods(settings: Settings, local: bool, trains: bool = True) -> Apply:
                 _retry(task, settings.pod_of(step))
 
     return apply
+
+
+def steps_of(settings: Settings, trains: bool) -> tuple[str, ...]:
+    """The steps of a run, or without `trains` of a promotion, in the order of the drawing."""
+    promoting = ("canary", "promote", "deploy")
+    left_out = {"deploy"} if settings.deploy.mode == "manual" else set()
+    if trains and settings.promote.mode == "manual":
+        left_out |= {*promoting}
+    return tuple(step for step in (STEP_NAMES if trains else promoting) if step not in left_out)
 
 
 def limits(settings: Settings, local: bool) -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 
 @contextmanager
@@ -27,3 +31,14 @@ def listening(handler: type[BaseHTTPRequestHandler], certificate: tuple[Path, Pa
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def by_name(monkeypatch: pytest.MonkeyPatch, url: str, name: str) -> str:
+    """The address of a server of this machine by a name, as pods would have it; this process resolves it."""
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *rest: Any, **options: Any) -> Any:
+        return resolve("127.0.0.1" if host == name else host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    return url.replace("127.0.0.1", name)

@@ -101,8 +101,8 @@ class MlflowServer:
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URI of a server that stays."""
-    server = MlflowServer(tmp_path_factory.mktemp("server"))
+    """The URI of a server that stays, and answers by any name."""
+    server = MlflowServer(tmp_path_factory.mktemp("server"), options=("--allowed-hosts", "*"))
     try:
         server.start()
         yield server.uri

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
+from components.base.addresses import without_credentials
 from components.base.errors import TextgateError
 from components.base.locks import locked
 from components.base.workspace import create_home, home
@@ -48,7 +49,7 @@ def uri() -> str:
 
 def shown_uri(address: str = "") -> str:
     """The URI, or the one that is given, without credentials and options, fit to be printed."""
-    return re.sub(r"^([^:/]+://)[^/]*@", r"\1", address or uri()).partition("?")[0]
+    return without_credentials(address or uri()).partition("?")[0]
 
 
 def is_there() -> bool:

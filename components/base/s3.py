@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from components.base.addresses import without_credentials
 from components.base.errors import TextgateError
 from components.base.files import CHUNK
 from components.base.s3_errors import ENDPOINT_KEYS, Place, explain, is_passing
@@ -148,7 +149,9 @@ class S3Store:
                 config=config,
             )
         except (ValueError, BotoCoreError) as error:
-            raise TextgateError(f"{self.url} cannot be opened: {error}; check {ENDPOINT_KEYS}") from None
+            raise TextgateError(
+                f"{self.url} cannot be opened: {without_credentials(str(error))}; check {ENDPOINT_KEYS}"
+            ) from None
 
     def _key(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key
@@ -178,7 +181,8 @@ class S3Store:
             if reply.get("ContentRange", "").startswith(f"bytes {position}-"):
                 return reply
             reply["Body"].close()
-            raise TextgateError(f"{self.client.meta.endpoint_url} cannot resume a download: it ignores ranges")
+            endpoint = without_credentials(self.client.meta.endpoint_url)
+            raise TextgateError(f"{endpoint} cannot resume a download: it ignores ranges")
         raise dropped
 
 

@@ -17,6 +17,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as Unconnected
 from urllib3.exceptions import HTTPError
 
+from components.base.addresses import without_credentials
 from components.base.errors import TextgateError
 
 # The connection was refused or dropped, or nothing came in time. Some of urllib3's own get through botocore.
@@ -68,8 +69,8 @@ def explain(error: Exception, place: Place) -> Exception:
     if isinstance(error, ClientError):
         if error.response["Error"]["Code"] == "NoSuchKey":
             return FileNotFoundError(f"there is no object {place.where}")
-        return TextgateError(_refusal(error, place))
-    return TextgateError(_failure(error, place))
+        return TextgateError(without_credentials(_refusal(error, place)))
+    return TextgateError(without_credentials(_failure(error, place)))
 
 
 def is_passing(error: Exception) -> bool:

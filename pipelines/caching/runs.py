@@ -11,7 +11,7 @@ from components.base.files import read_json
 from components.base.workspace import home
 from pipelines.caching.graph import Source, StepInputs, read_graph
 from pipelines.lineage.recorded import RecordedRun, find_all
-from pipelines.local.folder import STEPS, Run, entries, find_run, is_whole
+from pipelines.local.folder import STEPS, Run, entries, find_run, is_whole, steps_to
 
 # So many earlier runs are looked through, the latest first.
 LOOKED_THROUGH = 20
@@ -112,10 +112,8 @@ def _reached(run: RecordedRun, graph: Mapping[str, StepInputs]) -> dict[str, str
     outcome, failed = run.tag("outcome"), run.tag("failed_step")
     order = [step for step in STEPS if step in graph]
     if failed in order:
-        return {**dict.fromkeys(order[: order.index(failed)], UNKNOWN), failed: FAILED}
-    if outcome == "refused-by-validation":
-        return dict.fromkeys(("resolve", "fetch", "validate", "record", "close"), UNKNOWN)
-    return dict.fromkeys(order if outcome else ["resolve"], UNKNOWN)
+        return {**dict.fromkeys([*order[: order.index(failed)], "close"], UNKNOWN), failed: FAILED}
+    return dict.fromkeys(steps_to(outcome, order) if outcome else ["resolve"], UNKNOWN)
 
 
 def earlier_records(run: RecordedRun) -> Iterator[RecordedRun]:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from components.base.addresses import without_credentials
 from components.base.dvc_tree import TreeEntry
 from components.base.errors import TextgateError
 from components.base.settings import S3Settings
@@ -167,4 +168,6 @@ def _said(error: BaseException) -> str:
     """One line of an error of DVC or the system."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.strerror}: {error.filename}"
-    return " ".join((getattr(error, "strerror", None) or str(error)).split()) or type(error).__name__
+    return (
+        without_credentials(" ".join((getattr(error, "strerror", None) or str(error)).split())) or type(error).__name__
+    )

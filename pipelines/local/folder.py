@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +33,14 @@ STEPS = [
     "close",
 ]
 
-
+# After which of them a run that was not let through goes to its record.
+LAST = {
+    "refused-by-validation": "validate",
+    "unchanged": "gate",
+    "reproduced": "gate",
+    "refused-by-gate": "gate",
+    "refused-by-canary": "canary",
+}
 # Tasks that leave their step to another one: it is not done when they are.
 PARTIAL = ("tokenize-shard",)
 
@@ -40,6 +48,12 @@ PARTIAL = ("tokenize-shard",)
 def step_of(task: str) -> str:
     """The step that a task of the graph belongs to: tokenize of tokenize-shard, record of record-3."""
     return task.partition("-")[0]
+
+
+def steps_to(outcome: str, steps: Iterable[str], last: str = "") -> list[str]:
+    """Those of a pipeline's steps that a run with that outcome came to; `last` is that of a shorter reproduction."""
+    end = STEPS.index(last or LAST.get(outcome, "deploy"))
+    return [step for step in steps if STEPS.index(step) <= end or step in ("record", "close")]
 
 
 @dataclass

@@ -22,7 +22,8 @@ from components.base.settings import Override, Settings
 from components.base.signals import unwinding_on_terminate
 from components.base.workspace import home
 from pipelines.compile import compile_pipeline, pipeline_arguments
-from pipelines.local.folder import PARTIAL, Run, Step, new_run, step_of, take_over
+from pipelines.local.folder import PARTIAL, Run, Step, new_run, step_of, steps_to, take_over
+from pipelines.pods import steps_of
 
 if TYPE_CHECKING:
     from pipelines.reproduce.like import Like
@@ -228,25 +229,7 @@ def explain(run: Run) -> str:
 
 def expected_steps(outcome: str, settings: Settings, to: str = "") -> list[str]:
     """The steps that must have run for an outcome, in the order of the drawing; `to` is the last of a reproduction."""
-    before = ["resolve", "fetch", "validate"]
-    judged = [*before, "tokenize", "finetune", "quantize", "evaluate", "gate"]
-    auto = settings.promote.mode == "auto"
-    promoted = ["promote", *(["deploy"] if settings.deploy.mode == "auto" else [])]
-    return {
-        "unchanged": [*judged, "record", "close"],
-        "reproduced": [*judged[: judged.index(to or "gate") + 1], "record", "close"],
-        "refused-by-validation": [*before, "record", "close"],
-        "refused-by-gate": [*judged, "record", "close"],
-        "refused-by-canary": [*judged, "register", "canary", "record", "close"],
-        "registered": [
-            *judged,
-            "register",
-            *(["canary"] if auto else []),
-            "record",
-            *(promoted if auto else []),
-            "close",
-        ],
-    }[outcome]
+    return steps_to(outcome, steps_of(settings, trains=True), to if outcome == "reproduced" else "")
 
 
 def _check_steps(run: Run, settings: Settings, to: str) -> None:

@@ -8,8 +8,8 @@ from functools import partial
 
 from components.base.settings import Settings
 from components.base.settings.cluster import PINNED
-from components.base.settings.resources import STEP_NAMES
 from pipelines.images.registry import Absent, Refused, Unreachable, parse, pinned
+from pipelines.pods import steps_of
 from pipelines.preflight.line import Line, failed, ok, unknown
 from pipelines.preflight.names import of_a_cluster
 
@@ -20,7 +20,7 @@ Ask = Callable[[], list[Line]]
 def checks(settings: Settings, trains: bool) -> Iterator[tuple[str, Ask]]:
     cluster = settings.cluster
     yield IMAGE, partial(_ask, IMAGE, cluster.image or os.environ.get("TEXTGATE_IMAGE", ""))
-    if trains and any(cluster.resources.of(step).gpus for step in STEP_NAMES):
+    if any(cluster.resources.of(step).gpus for step in steps_of(settings, trains)):
         yield GPU_IMAGE, partial(_ask, GPU_IMAGE, cluster.gpu_image)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,8 +11,8 @@ from kubernetes import client as k8s
 from components.base.errors import TextgateError
 from components.base.settings import Settings
 from components.base.settings.deploy import amount
-from components.base.settings.resources import STEP_NAMES
 from components.deploy.cluster import TROUBLE, connect, reason
+from pipelines.pods import steps_of
 from pipelines.preflight.line import Line, failed, ok, unknown
 
 CHECK, GPUS = "Kubernetes", "GPUs"
@@ -31,10 +31,12 @@ class Needed(NamedTuple):
 
 
 def ask(settings: Settings, trains: bool) -> list[Line]:
-    """A line for each thing that pods need, or one that says why nothing can be known."""
+    """A line for each thing that pods need, without `trains` those of a promotion, or one that says why nothing can be
+    known."""
     namespace = settings.cluster.namespace or SINGLE_USER
-    wanted = list(needed(settings))
-    gpus = most_gpus(settings) if trains else {}
+    steps = steps_of(settings, trains)
+    wanted = list(needed(settings, steps))
+    gpus = most_gpus(settings, steps)
     if not wanted and not gpus:
         return [ok(CHECK, "the settings name nothing that pods need of their namespace")]
     try:
@@ -53,22 +55,23 @@ def ask(settings: Settings, trains: bool) -> list[Line]:
     return found + [_line(GPUS, partial(_quota, core, namespace, *item)) for item in gpus.items()]
 
 
-def needed(settings: Settings) -> Iterator[Needed]:
+def needed(settings: Settings, steps: Collection[str]) -> Iterator[Needed]:
+    """By the pods of these steps."""
     cluster, notify = settings.cluster, settings.notify
     if cluster.service_account:
         yield Needed("service account", cluster.service_account)
     for kind, mounts in (("Secret", cluster.secrets), ("ConfigMap", cluster.config_maps)):
         yield from (Needed(kind, one.name, tuple(sorted(set(one.env.values()))), one.optional) for one in mounts)
-    if notify.kind != "none" and notify.secret:
+    if "close" in steps and notify.kind != "none" and notify.secret:
         yield Needed("Secret", notify.secret, (notify.key,))
     yield from (Needed("Secret", name) for name in cluster.image_pull_secrets)
-    yield from (Needed("claim", one.claim) for one in cluster.pvcs)
+    yield from (Needed("claim", one.claim) for one in cluster.pvcs if any(map(one.is_for, steps)))
 
 
-def most_gpus(settings: Settings) -> dict[str, int]:
-    """The most GPUs that one pod asks for, by their kind."""
+def most_gpus(settings: Settings, steps: Collection[str]) -> dict[str, int]:
+    """The most GPUs that one pod of these steps asks for, by their kind."""
     most: dict[str, int] = {}
-    for resources in map(settings.cluster.resources.of, STEP_NAMES):
+    for resources in map(settings.cluster.resources.of, steps):
         if resources.gpus:
             most[resources.gpu] = max(resources.gpus, most.get(resources.gpu, 0))
     return most

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError, PartialCredentialsError
 
 from components.base.errors import TextgateError
 from components.base.objects import open_store
 from components.base.settings import S3Settings, Settings
+from components.base.settings.storage import ENDPOINTS
 from pipelines.preflight.line import Line, failed, ok, unknown
 from pipelines.preflight.names import of_a_cluster
 
-ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 REFUSED, ENDED = (401, 403), ("ExpiredToken", "InvalidToken")
 Ask = Callable[[], list[Line]]
 
@@ -26,7 +27,9 @@ def reached(settings: Settings) -> S3Settings:
     if not s3.endpoint and any(os.environ.get(name) for name in ENDPOINTS):
         endpoint = ""
     region = s3.region or ("" if os.environ.get("AWS_DEFAULT_REGION") else env.get("AWS_DEFAULT_REGION", ""))
-    return s3.model_copy(update={"endpoint": endpoint, "region": region})
+    # Where it is mounted in pods alone, this machine trusts what AWS_CA_BUNDLE says.
+    bundle = s3.ca_bundle if Path(s3.ca_bundle).exists() else ""
+    return s3.model_copy(update={"endpoint": endpoint, "region": region, "ca_bundle": bundle})
 
 
 def unreachable(settings: Settings) -> str:

@@ -16,9 +16,9 @@ from components.base.settings.resources import ACTING
 from pipelines.cli.compile import command
 from pipelines.compile import compile_pipeline, version_of
 from pipelines.lint import Compiled, check, read
-from pipelines.pods import faults
+from pipelines.pods import faults, steps_of
 from pipelines.promotion.compiling import compile_promotion
-from tests.pipelines.golden_files import CONFIG, EVERYTHING, GPU_IMAGE, IMAGE, settings_with
+from tests.pipelines.golden_files import CONFIG, EVERYTHING, GPU_IMAGE, IMAGE, MANUAL, settings_with
 
 Compile = Callable[..., Compiled]
 
@@ -46,6 +46,16 @@ def pod(compiled: Compiled, step: str) -> dict[str, Any]:
 def retries(compiled: Compiled) -> dict[str, Any]:
     tasks = {where.rpartition(".")[2]: task.retry_policy for where, task, _ in compiled.tasks()}
     return {key: policy for key, policy in tasks.items() if policy.max_retry_count}
+
+
+@pytest.mark.parametrize("changes", [{}, MANUAL, {"deploy": {"mode": "manual"}}])
+def test_the_steps_that_a_run_may_come_to_are_those_of_its_pipeline(
+    compiling: Compile, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    settings = settings_with(changes)
+    compile_promotion(settings, tmp_path / "promotion.yaml")
+    for trains, compiled in ((True, compiling(changes)), (False, read(tmp_path / "promotion.yaml"))):
+        assert {label.split("-")[1] for label in compiled.containers} == set(steps_of(settings, trains))
 
 
 def test_gpu_steps_have_their_image_and_accelerator_and_the_others_have_not(everything: Compiled) -> None:

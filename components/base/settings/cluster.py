@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -116,11 +115,11 @@ class ClusterSettings(Section):
 
     Steps with GPUs run in `gpu_image`, all others in `image` (empty: TEXTGATE_IMAGE); both are named by digest. `env`
     holds plain values for every pod, such as MLFLOW_TRACKING_URI; credentials come from `secrets`. Artifacts go below
-    `pipeline_root` (empty: the API server's default). A whole run has `timeout_s` (0: no limit); where that ends it, no
-    exit handler runs, and its run in MLflow stays open. `run_as_user` has Kubernetes see to it that pods run as that
-    user, which is not root, as pod security `restricted` asks: for Kubeflow Pipelines 2.16 and later, as earlier ones
-    refuse such a pipeline. Without it pods run as the image's user, 10001, or as the one that the cluster chooses.
-    Whichever it is must be able to write to claims.
+    `pipeline_root` (empty: the API server's default). A whole run has `timeout_s` (0: Kubeflow's default, which from
+    2.18 on is 14 days); where that ends it, no exit handler runs, and its run in MLflow stays open. `run_as_user` has
+    Kubernetes see to it that pods run as that user, which is not root, as pod security `restricted` asks: for Kubeflow
+    Pipelines 2.16 and later, as earlier ones refuse such a pipeline. Without it pods run as the image's user, 10001, or
+    as the one that the cluster chooses. Whichever it is must be able to write to claims.
     """
 
     host: str = ""
@@ -156,12 +155,7 @@ class ClusterSettings(Section):
 
     @model_validator(mode="after")
     def host_is_of_the_web(self) -> Self:
-        """Checked here, so that a credential in it is not shown as the faulty value."""
-        parts = urlsplit(self.host)
-        if parts.username or parts.password:
-            raise ValueError("host must hold no credentials; see cluster.auth")
-        if self.host and (parts.scheme not in ("http", "https") or not parts.netloc):
-            raise ValueError(f"host must begin with http:// or https://, got {self.host}")
+        self.must_be_of_the_web("host", credentials="see cluster.auth")
         return self
 
     @model_validator(mode="after")

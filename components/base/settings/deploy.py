@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -78,13 +77,8 @@ class TrafficSettings(Section):
 
     @model_validator(mode="after")
     def addresses_are_of_the_web(self) -> Self:
-        """Checked here, so that a credential in one is not shown as the faulty value."""
-        for key in ("prometheus", "url"):
-            parts = urlsplit(getattr(self, key))
-            if parts.username or parts.password:
-                raise ValueError(f"{key} must hold no credentials; Prometheus' token is TEXTGATE_PROMETHEUS_TOKEN")
-            if parts.geturl() and (parts.scheme not in ("http", "https") or not parts.netloc):
-                raise ValueError(f"{key} must begin with http:// or https://, got {parts.geturl()}")
+        token = "Prometheus' token is TEXTGATE_PROMETHEUS_TOKEN"  # noqa: S105
+        self.must_be_of_the_web("prometheus", "url", credentials=token)
         return self
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -20,7 +19,8 @@ class NotifySettings(Section):
     cluster is the key `key` of the Secret `secret`.
 
     `slack` sends what Slack, Mattermost and others take; `json` the facts alone. `mlflow` is the address of MLflow for
-    a browser, where it differs from the one that pods use; `kubeflow` that of the Pipelines pages.
+    a browser, where it differs from the one that pods use; `kubeflow` that of the Pipelines pages, where that is not
+    cluster.host.
     """
 
     kind: NotifyKind = "none"
@@ -33,12 +33,5 @@ class NotifySettings(Section):
 
     @model_validator(mode="after")
     def links_are_pages(self) -> Self:
-        """Checked here, so that a credential in one is not shown as the faulty value."""
-        for key in ("mlflow", "kubeflow"):
-            value = getattr(self, key)
-            parts = urlsplit(value)
-            if parts.username or parts.password:
-                raise ValueError(f"{key} goes into messages and must hold no credentials")
-            if value and (parts.scheme not in ("http", "https") or not parts.netloc):
-                raise ValueError(f"{key} must begin with http:// or https://, got {value}")
+        self.must_be_of_the_web("mlflow", "kubeflow", credentials="it goes into messages")
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -17,3 +18,18 @@ Positive = Annotated[int, Field(ge=1)]
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def must_be_of_the_web(self, *keys: str, credentials: str) -> None:
+        """For a validator of the whole section, as what is wrong with a key by itself is told with its value; that may
+        hold a credential. `credentials` is why it must not, or where it belongs.
+
+        Raises ValueError where the value of a key is neither empty nor such an address.
+        """
+        for key in keys:
+            value = getattr(self, key)
+            parts = urlsplit(value)
+            is_web = parts.scheme in ("http", "https") and bool(parts.netloc)
+            if "@" in (parts.netloc if is_web else value):
+                raise ValueError(f"{key} must hold no credentials; {credentials}")
+            if value and not is_web:
+                raise ValueError(f"{key} must begin with http:// or https://, got {value}")

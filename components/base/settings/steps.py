@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from components.base.addresses import is_loopback
 from components.base.precisions import Precision
 from components.base.settings.behaviour import BehaviourTest
 from components.base.settings.bench import Bench
@@ -138,6 +139,13 @@ def deploy_step(settings: Settings) -> DeployStep:
     return DeployStep(options=settings.deploy, serve=settings.serve)
 
 
+def notify_step(settings: Settings) -> NotifyStep:
+    host = settings.cluster.host
+    # A port that is forwarded to this machine is a page for nobody else.
+    pages = settings.notify.kubeflow or ("" if is_loopback(host) else host)
+    return NotifyStep(**{**settings.notify.model_dump(include=set(NotifyStep.model_fields)), "kubeflow": pages})
+
+
 def step_sections(
     settings: Settings,
     suite: list[SuiteExpectation],
@@ -172,6 +180,6 @@ def step_sections(
         "gate": GateStep(options=settings.gate.model_copy(update={"bench": ""}), bench=bench),
         "canary": settings.canary,
         "deploy": deploy_step(settings),
-        "close": NotifyStep(**settings.notify.model_dump(include=set(NotifyStep.model_fields))),
+        "close": notify_step(settings),
     }
     return {step: section.model_dump_json() for step, section in sections.items()}

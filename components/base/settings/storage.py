@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from components.base.settings.section import Section
+
+# boto3's own variables for it; the first goes before the second.
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 class S3Settings(Section):
@@ -19,3 +24,8 @@ class S3Settings(Section):
     region: str = ""
     ca_bundle: str = ""
     checksums: Literal["when_supported", "when_required"] = "when_supported"
+
+    @model_validator(mode="after")
+    def endpoint_is_of_the_web(self) -> Self:
+        self.must_be_of_the_web("endpoint", credentials="boto3's own are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        return self

@@ -19,6 +19,23 @@ def test_the_step_gets_all_but_where_the_secret_lies() -> None:
     assert "hooks" not in section
 
 
+@pytest.mark.parametrize(
+    ("host", "named", "pages"),
+    [
+        ("https://kf.example/pipeline", "", "https://kf.example/pipeline"),
+        ("https://kf.example/pipeline", "https://pages.example", "https://pages.example"),
+        ("http://localhost:8080", "https://pages.example", "https://pages.example"),
+        ("http://localhost:8080", "", ""),
+        ("http://127.0.0.1:8080", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_page_of_a_run_is_where_it_was_submitted_unless_another_is_named(host: str, named: str, pages: str) -> None:
+    raw = settings(kind="json", kubeflow=named).model_dump()
+    given = Settings.model_validate({**raw, "cluster": {"host": host}})
+    assert from_json(NotifyStep, step_sections(given, [], {})["close"]).kubeflow == pages
+
+
 def test_nobody_is_told_unless_asked() -> None:
     assert from_json(NotifyStep, step_sections(settings(), [], {})["close"]) == NotifyStep()
     assert NotifySettings().kind == "none"

@@ -146,9 +146,19 @@ def test_a_host_that_does_not_exist_is_named(seaweed: str, impatient: None) -> N
 @pytest.mark.parametrize("endpoint", ["nonsense", "ftp://host"])
 def test_an_endpoint_that_is_no_address_is_told(seaweed: str, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    for settings in (S3Settings(endpoint=endpoint), S3Settings()):
-        for said in complaints(seaweed, settings).values():
-            assert endpoint in said and "s3.endpoint (or AWS_ENDPOINT_URL_S3" in said
+    for said in complaints(seaweed).values():
+        assert endpoint in said and "s3.endpoint (or AWS_ENDPOINT_URL_S3" in said
+    with pytest.raises(ValueError, match=f"endpoint must begin with http:// or https://, got {endpoint}"):
+        S3Settings(endpoint=endpoint)
+
+
+def test_a_password_in_the_environments_endpoint_is_in_no_message(
+    seaweed: str, seaweed_server: Weed, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for address in (seaweed_server.endpoint, NOWHERE, "http://127.0.0.1:port", "https://127.0.0.1:9"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address.replace("://", "://ann:hunter2@"))
+        for said in complaints("s3://nowhere/x").values():
+            assert said and "hunter2" not in said
 
 
 def test_the_endpoint_of_the_settings_goes_before_the_environment(

@@ -9,7 +9,7 @@ import pytest
 
 from components.base.errors import TextgateError
 from pipelines.caching.explain import ACTS, ALONE, FIRST
-from tests.pipelines.caching.made import ACTING, CACHED, changed, explained, leave, pipeline_of, recorded
+from tests.pipelines.caching.made import CACHED, changed, explained, leave, pipeline_of, recorded
 
 SEED = ("parameter", "training.seed", 1, 2)
 
@@ -121,7 +121,7 @@ def test_a_recorded_run_is_compared_by_what_was_recorded(project: Path) -> None:
     assert found["tokenize"]["why"].startswith("nothing it is made from changed since first: a cache that has that")
     assert changed(found["finetune"]) == [SEED]
     assert inputs_of(found["quantize"]) == ["checkpoint of finetune"]
-    assert {found[step]["why"] for step in ACTING} == {ACTS}
+    assert {found[step]["why"] for step in ("resolve", "gate", "record", "close")} == {ACTS}
 
 
 def test_states_that_kubeflow_knows_are_shown(project: Path) -> None:
@@ -145,6 +145,33 @@ def test_what_a_recorded_run_came_to_limits_what_can_be_taken_from_it(project: P
     compared = {step: found[step]["compared"] for step in CACHED}
     assert compared == {**dict.fromkeys(CACHED[:4], "second"), "quantize": "", "evaluate": ""}
     assert explained("first")["tokenize"]["state"] == "not reached"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "never"),
+    [
+        ("refused-by-validation", (*CACHED[2:], "gate", "register", "canary", "promote", "deploy")),
+        ("refused-by-gate", ("register", "canary", "promote", "deploy")),
+        ("unchanged", ("register", "canary", "promote", "deploy")),
+        ("reproduced", ("register", "canary", "promote", "deploy")),
+        ("refused-by-canary", ("promote", "deploy")),
+        ("registered", ()),
+    ],
+)
+def test_a_recorded_run_that_was_refused_did_not_come_to_what_follows(
+    project: Path, outcome: str, never: tuple[str, ...]
+) -> None:
+    recorded(project, "first", outcome=outcome)
+    found = explained("first")
+    assert {step for step in found if found[step]["state"] == "not reached"} == {*never}
+    assert all(not found[step]["why"] for step in never)
+
+
+def test_a_recorded_run_that_failed_came_to_its_end_all_the_same(project: Path) -> None:
+    recorded(project, "first", outcome="", failed_step="quantize")
+    states = {step: one["state"] for step, one in explained("first").items()}
+    assert (states["quantize"], states["close"]) == ("failed", "unknown")
+    assert states["evaluate"] == states["record"] == "not reached"
 
 
 def test_a_recorded_run_of_this_machine_is_read_from_its_folder(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,3 +74,42 @@ def test_checkpoints_lie_where_the_pod_finds_them_again(config: Path, place: str
         with pytest.raises(TextgateError, match=r"training\.checkpoint\.place .*cluster\.pvcs that finetune mounts"):
             check_settings(settings)
     check_settings(settings, trains=False)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "s3.endpoint",
+        *(f"cluster.env.{name}" for name in ("MLFLOW_TRACKING_URI", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")),
+    ],
+)
+def test_an_address_that_leads_each_pod_to_itself_is_refused(config: Path, key: str) -> None:
+    own = ["localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "127.1.2.3", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
+    for host in own:
+        for trains in (True, False):
+            with pytest.raises(TextgateError, match=rf"\n  {key} is .*{re.escape(host)}.* leads each pod to itself"):
+                check_settings(load(config, [f"{key}=http://{host}:8333"]), trains=trains)
+    for host in ("mlflow.textgate-mlflow.svc", "10.0.0.7", "localhost.example.com", "[fd00::1]"):
+        check_settings(load(config, [f"{key}=http://{host}:8333"]))
+
+
+@pytest.mark.parametrize(
+    ("bundle", "mounts", "taken"),
+    [
+        ("/certs/ca.pem", "cluster.secrets=[{name: ca, path: /certs}]", True),
+        ("/certs/ca.pem", "cluster.config_maps=[{name: ca, path: /certs}]", True),
+        ("/certs/ca.pem", "cluster.pvcs=[{claim: ca, path: /certs}]", True),
+        ("/certs/ca.pem", "cluster.pvcs=[{claim: ca, path: /certs, steps: [fetch]}]", False),
+        ("/certs/ca.pem", "cluster.secrets=[{name: ca, path: /cert}]", False),
+        ("/certs/ca.pem", "cluster.env={AWS_CA_BUNDLE: /certs/ca.pem}", False),
+        ("/etc/ssl/certs/ours.pem", "cluster.secrets=[]", True),
+        ("ca.pem", "cluster.secrets=[]", False),
+    ],
+)
+def test_certificates_lie_where_pods_find_them(config: Path, bundle: str, mounts: str, taken: bool) -> None:
+    settings = load(config, [f"s3.ca_bundle={bundle}", mounts])
+    if taken:
+        check_settings(settings)
+    else:
+        with pytest.raises(TextgateError, match=r"\n  s3\.ca_bundle /.* that pods lack; .*AWS_CA_BUNDLE"):
+            check_settings(settings, trains=False)

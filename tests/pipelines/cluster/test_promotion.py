@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
+from tests.loopback import by_name
 from tests.pipelines.loopback_kfp import State
 
 Typed = Callable[..., tuple[int, str, str]]
@@ -44,9 +47,10 @@ def test_a_promotion_needs_of_the_config_what_it_uses(promote: Typed, kubeflow: 
 
 
 def test_a_version_that_is_not_there_is_not_promoted(
-    promote: Typed, kubeflow: State, host: str, mlflow_server: str
+    promote: Typed, kubeflow: State, host: str, mlflow_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at = f"cluster.env={{MLFLOW_TRACKING_URI: '{mlflow_server}'}}"
+    address = by_name(monkeypatch, mlflow_server, "mlflow.textgate-mlflow.svc")
+    at = f"cluster.env={{MLFLOW_TRACKING_URI: '{address}'}}"
     status, _, err = promote("7", "--on", "cluster", "--host", host, "--set", at)
-    assert status == 1 and f"{mlflow_server} has no version 7 of tiny" in err
+    assert status == 1 and f"{address} has no version 7 of tiny" in err
     assert not kubeflow.runs

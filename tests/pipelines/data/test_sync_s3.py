@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from components.base import s3
 from components.base.dvc_tree import md5_file, object_key
 from components.base.errors import TextgateError
 from components.base.files import digest_files
@@ -80,6 +81,21 @@ def test_a_certificate_by_an_authority_of_ones_own(repo: Path, tls_seaweed: str,
     clone = fresh_clone(repo, repo.parent / "clone")
     pull(settings_of(clone, *trusting))
     assert digest_files(clone / "data") == digest_files(repo / "data")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "127.0.0.1:port"])
+def test_a_password_in_the_environments_endpoint_is_not_told(
+    repo: Path, seaweed: str, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://ann:hunter2@{host}")
+    monkeypatch.setattr(s3, "ATTEMPTS", 1)
+    settings = settings_of(repo, f"data.remotes=[{seaweed}]")
+    said = [str(status(settings))]
+    for project, ask in ((repo, pushed), (repo, check_remotes), (fresh_clone(repo, repo.parent / "clone"), pull)):
+        with pytest.raises(TextgateError) as refused:
+            ask(settings_of(project, f"data.remotes=[{seaweed}]"))
+        said.append(str(refused.value))
+    assert all(host in one and "hunter2" not in one for one in said), said
 
 
 @pytest.mark.slow

@@ -95,6 +95,16 @@ def test_the_webhook_s_secret_is_needed_where_somebody_is_told(cluster: Cluster)
     assert "Secret hooks" not in states(lines(notify={**told, "kind": "none"}))
 
 
+def test_a_promotion_needs_only_what_its_own_steps_mount(cluster: Cluster) -> None:
+    claims = [{"claim": f"of-{step}", "path": f"/{step}", "steps": [step]} for step in ("finetune", "canary", "deploy")]
+    told = {"kind": "slack", "secret": "hooks"}
+    asked = states(lines(False, told, pvcs=[*claims, {"claim": "saved", "path": "/saved"}]))
+    assert [check for check in asked if check.startswith("claim")] == ["claim of-canary", "claim saved"]
+    assert "Secret hooks" not in asked and "Secret s3" in asked
+    whole = states(lines(True, told, pvcs=claims))
+    assert [check for check in whole if check.startswith("claim")] == ["claim of-finetune", "claim of-canary"]
+
+
 def test_a_claim_without_its_volume(cluster: Cluster) -> None:
     cluster.add("persistentvolumeclaims", "saved", status={"phase": "Lost"})
     assert named(lines(), "claim saved").state == "failed"
@@ -178,6 +188,7 @@ def test_gpus_need_a_node(cluster: Cluster) -> None:
     assert gpus(2).state == "ok"
 
 
-def test_a_promotion_asks_for_no_gpu(cluster: Cluster) -> None:
-    steps = {"finetune": {"gpus": 2}}
-    assert "GPUs" not in states(lines(False, gpu_image=IMAGE, resources={"steps": steps}))
+def test_a_promotion_asks_for_the_gpus_of_its_own_steps(cluster: Cluster) -> None:
+    for step, is_asked in (("finetune", False), ("canary", True)):
+        found = states(lines(False, gpu_image=IMAGE, resources={"steps": {step: {"gpus": 2}}}))
+        assert ("GPUs" in found) == is_asked

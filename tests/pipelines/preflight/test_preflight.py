@@ -22,7 +22,7 @@ from pipelines.cli import main
 from pipelines.cluster import Cluster
 from pipelines.preflight import Line, preflight, refuse
 from pipelines.preflight.line import failed
-from tests.loopback import listening
+from tests.loopback import by_name, listening
 from tests.pipelines.loopback_kfp import State, loopback
 from tests.pipelines.preflight.made import named, states
 from tests.tiny_project import make_rows, split_rows, write_base_model, write_version
@@ -45,8 +45,9 @@ def kubeflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[
 
 
 @pytest.fixture
-def config(seaweed: str, mlflow_server: str, tmp_path: Path) -> Path:
+def config(seaweed: str, mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Everything that it names is there."""
+    tracking = by_name(monkeypatch, mlflow_server, "mlflow.textgate-mlflow.svc")
     write_version(tmp_path, split_rows(make_rows(30)))
     write_base_model(tmp_path / "base")
     for name in ("remote", "base"):
@@ -58,7 +59,7 @@ def config(seaweed: str, mlflow_server: str, tmp_path: Path) -> Path:
         "data": {"version": "data.dvc", "remotes": [f"{seaweed}/remote"], "labels": ["bad", "good", "plain"]},
         "base_model": {"reference": f"{seaweed}/base"},
         "promote": {"mode": "auto", "log": f"{seaweed}/promotions"},
-        "cluster": {"env": {"MLFLOW_TRACKING_URI": mlflow_server}},
+        "cluster": {"env": {"MLFLOW_TRACKING_URI": tracking}},
     }
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(raw))
     return tmp_path / "tiny.yaml"
@@ -82,6 +83,13 @@ def test_where_all_is_there_nothing_is_refused_and_nothing_made(config: Path, ku
 
 def test_a_promotion_needs_neither_data_nor_base_model(config: Path, kubeflow: tuple[str, State]) -> None:
     assert set(states(lines(config, kubeflow[0], trains=False))) == ALWAYS
+
+
+def test_what_leads_pods_to_themselves_is_no_setting_for_a_cluster(
+    config: Path, kubeflow: tuple[str, State], mlflow_server: str
+) -> None:
+    found = lines(config, kubeflow[0], (f"cluster.env.MLFLOW_TRACKING_URI={mlflow_server}",))
+    assert (named(found, "settings").state, named(found, "MLflow").state) == ("failed", "ok")
 
 
 def test_every_fault_is_found_at_once_and_each_says_what_to_do(config: Path, kubeflow: tuple[str, State]) -> None:

@@ -16,6 +16,7 @@ from infra.local.seaweed import Identity
 from pipelines.preflight import data
 from pipelines.preflight.line import Line
 from pipelines.preflight.storage import checks, reached
+from tests.certificates import Authority
 from tests.pipelines.preflight.made import make_settings, states
 from tests.tiny_project import make_rows, split_rows, write_version
 from tests.weed import READER
@@ -93,6 +94,17 @@ def test_the_pods_address_is_taken_where_this_machine_has_none(monkeypatch: pyte
     for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     assert (reached(settings).endpoint, reached(settings).region) == ("http://pods:1", "there")
+
+
+def test_certificates_that_pods_alone_mount_are_this_machine_s_own_here(
+    tls_seaweed: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle))
+    found = lines(s3={"ca_bundle": "/mounted/in/pods/ca.pem"}, **places(tls_seaweed))
+    assert {line.state for line in found} == {"ok"}
+    monkeypatch.delenv("AWS_CA_BUNDLE")
+    found = lines(s3={"ca_bundle": str(authority.bundle)}, **places(tls_seaweed))
+    assert {line.state for line in found} == {"ok"}
 
 
 @pytest.fixture

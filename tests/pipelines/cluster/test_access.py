@@ -213,8 +213,10 @@ def test_certificates_are_checked_against_the_bundle(config: Path, kubeflow: Sta
     with loopback(kubeflow, authority.issue("127.0.0.1")) as host:
         with pytest.raises(TextgateError, match=r"not trusted .*cluster\.auth\.ca_bundle"):
             Cluster.of(load(config), host)
-        with pytest.raises(TextgateError, match="there is no file"):
-            Cluster.of(load(config, ["cluster.auth.ca_bundle=nowhere.pem"]), host)
+        (tmp_path / "none.pem").write_text("no certificate")
+        for name, why in (("nowhere.pem", "cannot be read: No such file"), ("none.pem", "holds no certificate in PEM")):
+            with pytest.raises(TextgateError, match=rf"cluster\.auth\.ca_bundle .*{name} {why}"):
+                Cluster.of(load(config, [f"cluster.auth.ca_bundle={tmp_path / name}"]), host)
         assert not kubeflow.requests
         assert Cluster.of(load(config, [f"cluster.auth.ca_bundle={authority.bundle}"]), host).namespace is None
 

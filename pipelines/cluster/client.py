@@ -38,7 +38,9 @@ Answer = TypeVar("Answer")
 class _Client(kfp.Client):  # type: ignore[misc]
     """kfp's constructor asks for the API's health, for minutes and without a time limit: this asks once, briefly.
 
-    No redirect is followed, which would carry a token to another host, and no request is sent twice unseen.
+    No redirect is followed, which would carry a token to another host, and no request is sent twice unseen. kfp's file
+    of a user's context is neither read nor written: what stands there by chance decides nothing here, and our header
+    does not get there.
     """
 
     def __init__(self, host: str, namespace: str, auth: Auth) -> None:
@@ -59,12 +61,15 @@ class _Client(kfp.Client):  # type: ignore[misc]
         return config
 
     def _load_context_setting_or_default(self) -> None:
-        super()._load_context_setting_or_default()
         name, value = self._auth.header or (None, None)
-        self._context_setting |= {
+        self._context_setting = {
+            "namespace": "",
             "client_authentication_header_name": name,
             "client_authentication_header_value": value,
         }
+
+    def set_user_namespace(self, namespace: str) -> None:
+        self._context_setting["namespace"] = namespace
 
     def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
         if self._health is None:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import kfp
 import pytest
 
 from components.base.errors import TextgateError
@@ -159,6 +160,30 @@ def test_header_of_any_name_is_taken_from_the_environment(
     monkeypatch.setenv("TEXTGATE_KFP_HEADER", "k3y")
     assert submit(*by_header)[0] == 0
     assert all(sent["X-Team-Key"] == "k3y" for sent in kubeflow.headers)
+
+
+@pytest.mark.parametrize("content", ["{broken", "{}", '{"namespace": "elsewhere"}', None])
+def test_the_context_that_kfp_keeps_is_neither_read_nor_written(
+    submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    context, inside = tmp_path / ".config" / "context.json", tmp_path / "namespace"
+    monkeypatch.setattr(kfp.Client, "_LOCAL_KFP_CONTEXT", str(context))
+    monkeypatch.setattr(kfp.Client, "_NAMESPACE_PATH", str(inside))
+    if content is None:
+        context.parent.write_text("a file in the way")
+    else:
+        context.parent.mkdir()
+        context.write_text(content)
+    monkeypatch.setenv("TEXTGATE_KFP_HEADER", "s3cret-k3y")
+    by_header = ("--set", "cluster.auth.kind=header", "--set", "cluster.auth.header=X-Team-Key")
+    kubeflow.multi_user = True
+    status, _, err = submit(*by_header)
+    assert status == 1 and "serves several users: name your namespace" in err
+    inside.write_text("team-a")
+    status, _, err = submit(*by_header)
+    assert (status, err) == (0, "")
+    assert [one.namespace for one in kubeflow.experiments.values()] == ["team-a"]
+    assert context.parent.is_file() if content is None else context.read_text() == content
 
 
 def test_a_projected_token_is_read_again_when_it_changes(config: Path, host: str, kubeflow: State) -> None:

@@ -35,6 +35,14 @@ def test_runs_are_listed_newest_first(at_host: Typed, kubeflow: State, two: list
     assert status == 1 and "there is no experiment nothing" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"), [(["--state", ""], "'' is not one of 'pending', "), (["--help"], "[pending|running|")]
+)
+def test_states_are_those_that_a_run_can_have(at_host: Typed, arguments: list[str], says: str) -> None:
+    _, out, err = at_host("runs", *arguments)
+    assert says in out + err
+
+
 def test_runs_are_listed_for_programs(at_host: Typed, two: list[str]) -> None:
     listed = json.loads(at_host("runs", "--json")[1])
     assert [run["run_id"] for run in listed] == two[::-1]

@@ -10,7 +10,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import kfp
 import kfp_server_api as api
@@ -19,6 +18,7 @@ from urllib3.exceptions import HTTPError
 from components.base.errors import TextgateError
 from components.base.retry_after import pause_after
 from components.base.settings import ClusterSettings, Settings
+from components.base.settings.cluster import host_fault
 from pipelines.cluster import errors
 from pipelines.cluster.answers import STRANGE, check_answer
 from pipelines.cluster.auth import Auth, read_auth
@@ -249,13 +249,6 @@ def _checked_host(host: str) -> str:
     if not host.strip():
         raise TextgateError("no Kubeflow is named; give --host URL, or set cluster.host in the config")
     host = host.strip().rstrip("/")
-    try:
-        parts = urlsplit(host)
-        port = parts.port
-    except ValueError as error:
-        raise TextgateError(f"--host takes a URL with a port of 1 to 65535, if any: {error}") from None
-    if parts.username or parts.password:
-        raise TextgateError("--host must hold no credentials; see cluster.auth")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise TextgateError(f"--host takes a URL that starts with http:// or https://, got {host!r}")
+    if fault := host_fault(host):
+        raise TextgateError(f"--host {fault}")
     return host

@@ -45,6 +45,25 @@ EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-
 ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 
 
+def host_fault(host: str) -> str:
+    """Why this is no address of a Kubeflow Pipelines API, without what a user, a query or a fragment hold; empty where
+    it may be one."""
+    try:
+        parts = urlsplit(host)
+        if parts.port == 0:
+            raise ValueError("Port out of range 1-65535")
+    except ValueError as error:
+        return f"takes a URL with a port of 1 to 65535, if any: {error}"
+    if parts.username or parts.password:
+        return "must hold no credentials; see cluster.auth"
+    address = parts._replace(query="", fragment="").geturl()
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f"must begin with http:// or https://, got {address}"
+    if "?" in host or "#" in host:
+        return f"takes the API's address without what a browser shows from ? or # on, perhaps {address}"
+    return ""
+
+
 class AuthSettings(Section):
     """How the API is told who asks; never the secret itself.
 
@@ -157,11 +176,8 @@ class ClusterSettings(Section):
     @model_validator(mode="after")
     def host_is_of_the_web(self) -> Self:
         """Checked here, so that a credential in it is not shown as the faulty value."""
-        parts = urlsplit(self.host)
-        if parts.username or parts.password:
-            raise ValueError("host must hold no credentials; see cluster.auth")
-        if self.host and (parts.scheme not in ("http", "https") or not parts.netloc):
-            raise ValueError(f"host must begin with http:// or https://, got {self.host}")
+        if self.host and (fault := host_fault(self.host)):
+            raise ValueError(f"host {fault}")
         return self
 
     @model_validator(mode="after")

@@ -54,6 +54,13 @@ def test_an_address_that_can_be_none_is_refused(typed: Typed, at: str) -> None:
     assert status == 1 and "--host takes a URL" in err and len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("end", ["/#/runs", "#", "?", "/?ns=team#/experiments"])
+def test_an_address_as_a_browser_shows_it_is_refused(typed: Typed, host: str, kubeflow: State, end: str) -> None:
+    status, _, err = typed("runs", "--host", f"{host}{end}")
+    assert status == 1 and "--host takes the API's address without" in err and f"perhaps {host}" in err
+    assert len(err.splitlines()) == 1 and not kubeflow.requests
+
+
 @pytest.mark.parametrize("at", ["http://a..b", f"http://{'a' * 70}.example", "http://a b"])
 def test_a_name_that_can_be_none_is_told_at_once(typed: Typed, at: str) -> None:
     status, _, err = typed("runs", "--host", at)

@@ -31,6 +31,8 @@ FIRST_ANSWER_S = (3, 3)
 ANSWER_S = (5, 60)
 UPLOAD_S = (5, 300)
 PAGE = 100
+# What is done with the service account that the settings name, as messages say it.
+START, SCHEDULE = "start the run", "make the schedule"
 
 Answer = TypeVar("Answer")
 
@@ -209,8 +211,11 @@ class Cluster:
             return f"{where} does not answer ({said}); check --host and the network"
         if status == 0:
             return f"{where} {no_tls(said)}"
-        if status in {401, 403}:
+        if status == 401:
             return f"{where} refused access ({said}); {self.auth.fresh}"
+        if status == 403:
+            granted = f"or have its administrator grant the right to do so{self._of_account(doing)}"
+            return f"{where} refused access ({said}); {self.auth.fresh}, {granted}"
         if status in REDIRECTS:
             return f"{where} did not {doing} ({said}); if that is a login page, {self.auth.fresh}; else correct --host"
         if status == 200:
@@ -224,6 +229,11 @@ class Cluster:
             return f"{where} did not {doing} ({said}), asked several times; try again later"
         advice = "" if status in {400, CONFLICT} else "; check that --host is that of a Kubeflow Pipelines API"
         return f"{where} did not {doing} ({said}){advice}"
+
+    def _of_account(self, doing: str) -> str:
+        account = self.settings.service_account if doing in {START, SCHEDULE} else ""
+        where = "; from version 2.18 on it must also allow the service account"
+        return f"{where} {account} (cluster.service_account): infra/README.md says how" if account else ""
 
 
 def named(name: str) -> dict[str, Any]:

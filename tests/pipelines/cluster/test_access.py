@@ -240,6 +240,23 @@ def test_access_that_is_forbidden_is_told_apart_from_trouble(submit: Typed, kube
     assert sum(request == "POST /runs" for request in kubeflow.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("where", "command"),
+    [("POST /runs", ["submit"]), ("POST /recurringruns", ["schedule", "create", "--cron", "0 3 * * 1"])],
+)
+def test_what_is_forbidden_may_be_the_service_account(
+    at_host: Typed, kubeflow: State, where: str, command: list[str]
+) -> None:
+    account = "allow the service account runner (cluster.service_account): infra/README.md says how"
+    for named, told in (([], False), (["--set", "cluster.service_account=runner"], True)):
+        kubeflow.faults = [Fault(f"{where}$", 403)]
+        status, _, err = at_host(*command, "--unchecked", *named)
+        assert status == 1 and "may run pipelines, or have its administrator grant the right" in err
+        assert (account in err) == told
+    kubeflow.faults = [Fault("POST /experiments|GET /experiments", 403)]
+    assert "service account" not in at_host(*command, "--unchecked", *named)[2]
+
+
 def test_certificates_are_checked_against_the_bundle(config: Path, kubeflow: State, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with loopback(kubeflow, authority.issue("127.0.0.1")) as host:

@@ -12,6 +12,28 @@ def without_credentials(text: str) -> str:
     return re.sub(r"://[^/\s]*@", "://", text)
 
 
+def without_query(address: str) -> str:
+    """The address up to what a browser shows from ? or # on."""
+    return urlsplit(address)._replace(query="", fragment="").geturl()
+
+
+def web_fault(address: str, credentials: str) -> str:
+    """Why this is no address of a server for HTTP, without what a user or a query hold; empty where it is one.
+
+    `credentials` is why it must hold none, or where they belong.
+    """
+    try:
+        parts = urlsplit(address)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+        if "@" in (parts.netloc if is_web else address):
+            return f"must hold no credentials; {credentials}"
+        if parts.port == 0:
+            raise ValueError("Port out of range 1-65535")
+    except ValueError as error:
+        return f"takes a URL with a port of 1 to 65535, if any: {error}"
+    return "" if is_web else f"must begin with http:// or https://, got {without_query(address)}"
+
+
 def is_loopback(url: str) -> bool:
     """Whether it leads each machine, and each pod, to itself."""
     host = (urlsplit(url).hostname or "").rstrip(".")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from components.base.addresses import without_credentials
+from components.base.ca_bundle import check_ca_bundle
 from components.base.errors import TextgateError
 from components.base.files import CHUNK
 from components.base.s3_errors import ENDPOINT_KEYS, Place, explain, is_passing
@@ -129,7 +129,7 @@ class S3Store:
     @cached_property
     def _client(self) -> Any:
         s3 = self.settings
-        _check_bundle(s3.ca_bundle)
+        check_ca_bundle(s3.ca_bundle, "s3.ca_bundle")
         modes: Any = {}
         if s3.checksums != S3Settings().checksums:
             modes = {"request_checksum_calculation": s3.checksums, "response_checksum_validation": s3.checksums}
@@ -184,15 +184,3 @@ class S3Store:
             endpoint = without_credentials(self.client.meta.endpoint_url)
             raise TextgateError(f"{endpoint} cannot resume a download: it ignores ranges")
         raise dropped
-
-
-def _check_bundle(path: str) -> None:
-    """boto3 would say of a missing file that the certificate is not trusted."""
-    if not path:
-        return
-    try:
-        ssl.create_default_context(cafile=path)
-    except ssl.SSLError:
-        raise TextgateError(f"s3.ca_bundle {path} holds no certificate in PEM form") from None
-    except OSError as error:
-        raise TextgateError(f"s3.ca_bundle {path} cannot be read: {error.strerror}") from None

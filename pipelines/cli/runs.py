@@ -13,14 +13,14 @@ STATES = ("pending", "running", "succeeded", "failed", "canceling", "canceled", 
 
 @click.command()
 @click.option("-n", "most", type=click.IntRange(1, 1000), default=20, show_default=True, help="As many at most.")
-@click.option("--state", default="", type=click.Choice(["", *STATES], case_sensitive=False), help="Only those.")
+@click.option("--state", type=click.Choice(STATES, case_sensitive=False), help="Only those.")
 @click.option("--experiment", default="", help="Only those of this experiment.")
 @click.option("--json", "as_json", is_flag=True, help="For programs; seconds are until the end, or until now.")
 @kubeflow_options
 def command(
     *,
     most: int,
-    state: str,
+    state: str | None,
     experiment: str,
     as_json: bool,
     config: Path,
@@ -36,7 +36,7 @@ def command(
 
     from pipelines.cluster.runs import list_runs
 
-    listed = list_runs(reach(config, overrides, host, namespace), most, state, experiment)
+    listed = list_runs(reach(config, overrides, host, namespace), most, state or "", experiment)
     if as_json:
         click.echo(json.dumps([vars(run) for run in listed], indent=2))
         return

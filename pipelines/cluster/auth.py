@@ -9,6 +9,7 @@ from typing import Any
 
 from kfp.client.token_credentials_base import TokenCredentialsBase
 
+from components.base.ca_bundle import check_ca_bundle
 from components.base.errors import TextgateError
 from components.base.settings import AuthSettings
 
@@ -60,7 +61,8 @@ class Auth:
 
 def read_auth(settings: AuthSettings) -> Auth:
     """Raises TextgateError where a variable or a file is missing that the settings ask for."""
-    bundle = _bundle(settings.ca_bundle)
+    bundle = settings.ca_bundle
+    check_ca_bundle(bundle, "cluster.auth.ca_bundle")
     match settings.kind:
         case "service-account":
             fresh = f"see to it that the service account of {settings.token_path} may run pipelines"
@@ -87,9 +89,3 @@ def _checked(secret: str, where: str) -> str:
     if not (secret.isascii() and secret.isprintable()):
         raise TextgateError(f"the secret in {where} has a line break or characters beyond ASCII; set it again")
     return secret
-
-
-def _bundle(path: str) -> str:
-    if path and not Path(path).is_file():
-        raise TextgateError(f"cluster.auth.ca_bundle: there is no file {path}")
-    return path

@@ -10,7 +10,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import kfp
 import kfp_server_api as api
@@ -19,6 +18,7 @@ from urllib3.exceptions import HTTPError
 from components.base.errors import TextgateError
 from components.base.retry_after import pause_after
 from components.base.settings import ClusterSettings, Settings
+from components.base.settings.cluster import host_fault
 from pipelines.cluster import errors
 from pipelines.cluster.answers import STRANGE, check_answer
 from pipelines.cluster.auth import Auth, read_auth
@@ -31,6 +31,8 @@ FIRST_ANSWER_S = (3, 3)
 ANSWER_S = (5, 60)
 UPLOAD_S = (5, 300)
 PAGE = 100
+# What is done with the service account that the settings name, as messages say it.
+START, SCHEDULE = "start the run", "make the schedule"
 
 Answer = TypeVar("Answer")
 
@@ -38,7 +40,9 @@ Answer = TypeVar("Answer")
 class _Client(kfp.Client):  # type: ignore[misc]
     """kfp's constructor asks for the API's health, for minutes and without a time limit: this asks once, briefly.
 
-    No redirect is followed, which would carry a token to another host, and no request is sent twice unseen.
+    No redirect is followed, which would carry a token to another host, and no request is sent twice unseen. kfp's file
+    of a user's context is neither read nor written: what stands there by chance decides nothing here, and our header
+    does not get there.
     """
 
     def __init__(self, host: str, namespace: str, auth: Auth) -> None:
@@ -59,12 +63,15 @@ class _Client(kfp.Client):  # type: ignore[misc]
         return config
 
     def _load_context_setting_or_default(self) -> None:
-        super()._load_context_setting_or_default()
         name, value = self._auth.header or (None, None)
-        self._context_setting |= {
+        self._context_setting = {
+            "namespace": "",
             "client_authentication_header_name": name,
             "client_authentication_header_value": value,
         }
+
+    def set_user_namespace(self, namespace: str) -> None:
+        self._context_setting["namespace"] = namespace
 
     def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
         if self._health is None:
@@ -204,8 +211,11 @@ class Cluster:
             return f"{where} does not answer ({said}); check --host and the network"
         if status == 0:
             return f"{where} {no_tls(said)}"
-        if status in {401, 403}:
+        if status == 401:
             return f"{where} refused access ({said}); {self.auth.fresh}"
+        if status == 403:
+            granted = f"or have its administrator grant the right to do so{self._of_account(doing)}"
+            return f"{where} refused access ({said}); {self.auth.fresh}, {granted}"
         if status in REDIRECTS:
             return f"{where} did not {doing} ({said}); if that is a login page, {self.auth.fresh}; else correct --host"
         if status == 200:
@@ -219,6 +229,11 @@ class Cluster:
             return f"{where} did not {doing} ({said}), asked several times; try again later"
         advice = "" if status in {400, CONFLICT} else "; check that --host is that of a Kubeflow Pipelines API"
         return f"{where} did not {doing} ({said}){advice}"
+
+    def _of_account(self, doing: str) -> str:
+        account = self.settings.service_account if doing in {START, SCHEDULE} else ""
+        where = "; from version 2.18 on it must also allow the service account"
+        return f"{where} {account} (cluster.service_account): infra/README.md says how" if account else ""
 
 
 def named(name: str) -> dict[str, Any]:
@@ -244,13 +259,6 @@ def _checked_host(host: str) -> str:
     if not host.strip():
         raise TextgateError("no Kubeflow is named; give --host URL, or set cluster.host in the config")
     host = host.strip().rstrip("/")
-    try:
-        parts = urlsplit(host)
-        port = parts.port
-    except ValueError as error:
-        raise TextgateError(f"--host takes a URL with a port of 1 to 65535, if any: {error}") from None
-    if parts.username or parts.password:
-        raise TextgateError("--host must hold no credentials; see cluster.auth")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise TextgateError(f"--host takes a URL that starts with http:// or https://, got {host!r}")
+    if fault := host_fault(host):
+        raise TextgateError(f"--host {fault}")
     return host

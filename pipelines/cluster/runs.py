@@ -13,7 +13,7 @@ from components.base.errors import TextgateError
 from pipelines.cluster.answers import STRANGE
 from pipelines.cluster.client import ANSWER_S, Cluster, checked, named
 from pipelines.cluster.errors import TROUBLE, reason
-from pipelines.cluster.states import ENDED, seconds
+from pipelines.cluster.states import BROKEN, CANCELING, ENDED, seconds
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PREFIX = re.compile(r"[0-9a-f-]{4,35}")
@@ -35,13 +35,15 @@ class Listed:
 
 
 def get_run(cluster: Cluster, run_id: str) -> Any:
-    def get() -> Any:
-        run = cluster.client.runs.run_service_get_run(run_id, _request_timeout=ANSWER_S)
-        if run.run_id != run_id:
-            raise api.ApiException(200, STRANGE)
-        return run
+    return cluster.ask(f"give the run {run_id}", lambda: ask_once(cluster, run_id))
 
-    return cluster.ask(f"give the run {run_id}", get)
+
+def ask_once(cluster: Cluster, run_id: str) -> Any:
+    """The run as it is now. Raises one of TROUBLE."""
+    run = cluster.client.runs.run_service_get_run(run_id, _request_timeout=ANSWER_S)
+    if run.run_id != run_id:
+        raise api.ApiException(200, STRANGE)
+    return run
 
 
 def find_run(cluster: Cluster, reference: str) -> Any:
@@ -85,15 +87,23 @@ def list_runs(cluster: Cluster, most: int, state: str = "", experiment: str = ""
     return listed
 
 
-def cancel(cluster: Cluster, run: Any) -> bool:
-    """False where the run has ended already."""
-    if run.state in ENDED:
-        return False
-    cluster.ask(
-        "cancel the run",
-        lambda: cluster.client.runs.run_service_terminate_run(run.run_id, _request_timeout=ANSWER_S),
-    )
-    return True
+def cancel(cluster: Cluster, run: Any) -> str:
+    """The state of a run that has ended already, or is being cancelled already; else empty, and it is from now on."""
+    if run.state in {*ENDED, CANCELING}:
+        return str(run.state)
+
+    def end() -> str:
+        try:
+            cluster.client.runs.run_service_terminate_run(run.run_id, _request_timeout=ANSWER_S)
+        except api.ApiException as error:
+            # The first of two requests may have done it, though its answer was lost, or the run ended by itself.
+            now = ask_once(cluster, run.run_id).state if error.status == 400 else ""
+            if now not in {*ENDED, CANCELING}:
+                raise
+            return "" if now == CANCELING else str(now)
+        return ""
+
+    return cluster.ask("cancel the run", end)
 
 
 def retry(cluster: Cluster, run: Any) -> None:
@@ -102,18 +112,32 @@ def retry(cluster: Cluster, run: Any) -> None:
         raise TextgateError(f"the run {run.run_id} is {run.state}: only one that has ended can be tried again")
     if run.state in {"SUCCEEDED", "SKIPPED"}:
         raise TextgateError(f"the run {run.run_id} ended {run.state}: nothing of it is to be tried again")
-    try:
-        checked(lambda: cluster.client.runs.run_service_retry_run(run.run_id, _request_timeout=ANSWER_S))
-    except TROUBLE as error:
-        status = getattr(error, "status", None)
-        if status not in {400, 404, 405, 409, 500, 501}:
-            raise TextgateError(cluster.message("try the run again", error)) from error
-        why = {404: "it has no such run any more, or cannot", 405: "it cannot", 501: "it cannot"}.get(status, "")
-        raise TextgateError(
-            f"Kubeflow at {cluster.host} does not try the run again ({why or reason(error)});"
-            f" `{cluster.command('submit')}` starts a new one, in which steps whose inputs are the same come from the"
-            " cache"
-        ) from error
+    sent = False
+
+    def goes_on() -> bool:
+        return ask_once(cluster, run.run_id).state not in BROKEN
+
+    def again() -> None:
+        nonlocal sent
+        # It goes on already where only the answer was lost.
+        if sent and goes_on():
+            return
+        sent = True
+        try:
+            cluster.client.runs.run_service_retry_run(run.run_id, _request_timeout=ANSWER_S)
+        except api.ApiException as error:
+            if error.status not in {400, 404, 405, 409, 500, 501}:
+                raise
+            if error.status in {400, 409, 500} and goes_on():
+                return
+            why = {404: "it has no such run any more, or cannot", 405: "it cannot", 501: "it cannot"}.get(error.status)
+            raise TextgateError(
+                f"Kubeflow at {cluster.host} does not try the run again ({why or cluster.auth.hide(reason(error))});"
+                f" `{cluster.command('submit')}` starts a new one, in which steps whose inputs are the same come from"
+                " the cache"
+            ) from error
+
+    cluster.ask("try the run again", again)
 
 
 def _newest(cluster: Cluster, most: int, experiment_id: str = "") -> Iterator[Any]:

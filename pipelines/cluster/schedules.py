@@ -18,7 +18,7 @@ from components.base.errors import TextgateError
 from components.base.files import canonical_json, sha256_text
 from components.base.settings import Settings
 from pipelines.cluster.checks import check_settings
-from pipelines.cluster.client import ANSWER_S, Cluster, named
+from pipelines.cluster.client import ANSWER_S, SCHEDULE, Cluster, named
 from pipelines.cluster.cron import checked_cron
 from pipelines.cluster.submitting import find_experiment, how_it_runs
 from pipelines.cluster.uploading import upload
@@ -61,7 +61,7 @@ def create(
         )
     enabled = all(one.status != "DISABLED" for one in others)
     made, new = cluster.find_or_create(
-        "make the schedule",
+        SCHEDULE,
         lambda: [one for one in _of_name(cluster, name) if _marked(one) == mark],
         lambda: cluster.client.recurring_runs.recurring_run_service_create_recurring_run(
             _recurring(name, cron, where, work, mark, enabled), _request_timeout=ANSWER_S

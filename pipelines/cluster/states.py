@@ -10,6 +10,7 @@ from typing import Any
 from components.base.settings import STEP_NAMES
 
 ENDED = {"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"}
+CANCELING = "CANCELING"
 BROKEN = {"FAILED", "CANCELED"}
 # What the tasks are called that run a container: a step, a shard of one, the step again in another branch; or as pages
 # show it, with the outcome that a record is of.

@@ -11,7 +11,7 @@ import kfp_server_api as api
 
 from components.base.settings import Override, PromotionRequest, Settings
 from pipelines.cluster.checks import check_settings
-from pipelines.cluster.client import ANSWER_S, Cluster, named
+from pipelines.cluster.client import ANSWER_S, START, Cluster, named
 from pipelines.cluster.uploading import upload
 from pipelines.compile import compile_pipeline, pipeline_arguments
 from pipelines.finetune import NAME
@@ -117,4 +117,4 @@ def _create(cluster: Cluster, run: Any) -> str:
         sent = True
         return runs.run_service_create_run(run, _request_timeout=ANSWER_S)
 
-    return str(cluster.ask("start the run", create).run_id)
+    return str(cluster.ask(START, create).run_id)

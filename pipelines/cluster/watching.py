@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
-import kfp_server_api as api
-
 from components.base.errors import TextgateError
 from components.base.retry_after import pause_after
 from pipelines.cluster import pods
-from pipelines.cluster.answers import STRANGE
 from pipelines.cluster.causes import likely_cause, own_message
-from pipelines.cluster.client import ANSWER_S, Cluster, checked
+from pipelines.cluster.client import Cluster, checked
 from pipelines.cluster.errors import LONGEST_PAUSE_S, PATIENCE_S, TROUBLE, may_pass, reason
 from pipelines.cluster.logs import read_log
+from pipelines.cluster.runs import ask_once
 from pipelines.cluster.states import ENDED, failed_step, failure, pods_of, seconds, steps
 
 POLL_S = 5.0
@@ -107,10 +105,7 @@ def _poll(cluster: Cluster, run_id: str, screen: Screen) -> Any:
     while True:
         asked = time.monotonic()
         try:
-            run = checked(lambda: cluster.client.runs.run_service_get_run(run_id, _request_timeout=ANSWER_S))
-            if run.run_id != run_id:
-                raise api.ApiException(200, STRANGE)
-            return run
+            return checked(lambda: ask_once(cluster, run_id))
         except TROUBLE as error:
             pause = pause_after(error, POLL_S, LONGEST_PAUSE_S)
             if not may_pass(error) or time.monotonic() + pause - (lost or asked) > PATIENCE_S:

@@ -14,9 +14,8 @@ from components.base.lineage_files import ARGUMENTS, DATA_FILE, DIFF, PIPELINE, 
 from components.base.running import ROOT, code_digest
 from components.base.settings import Settings
 from pipelines.lineage.code import Code, read_code
+from pipelines.lineage.lengths import check_length, too_long
 
-# Linux takes no argument above 128 KiB, and kfp gives a step's inputs, or all of a run's, as one.
-MOST = 120_000
 LOCK = "requirements.lock"
 
 
@@ -31,7 +30,8 @@ def gather(
     """The pipeline's parameters `lineage` and `lineage_files`; `arguments` are all the others, `about` further strings,
     `data_file` is the content of the DVC file.
 
-    A patch that is too long to travel with them is left out, which is said and recorded.
+    A patch that is too long to travel with them is left out, which is said and recorded. Raises TextgateError where the
+    parameters are too long without it.
     """
     code, text = read_code(ROOT), canonical_json(settings.model_dump())
     lineage = {
@@ -52,13 +52,15 @@ def gather(
         PIPELINE: pipeline.read_bytes(),
         DIFF: code.diff,
     }
-    packed = pack(files)
-    beside = sum(len(json.dumps(value)) for value in (*arguments.values(), lineage))
-    if code.diff and len(packed) + beside > MOST:
+    described = {"lineage": json.dumps(lineage, sort_keys=True), "lineage_files": pack(files)}
+    on_cluster = bool(lineage["cluster"])
+    if code.diff and too_long({**arguments, **described}, on_cluster):
         lineage["diff_missing"] = f"it is too long to travel with the run ({len(code.diff):,} bytes)"
         _warn(f"{lineage['diff_missing']}: reproducing this run needs its code committed, or large new files ignored")
-        packed = pack({name: content for name, content in files.items() if name != DIFF})
-    return {"lineage": json.dumps(lineage, sort_keys=True), "lineage_files": packed}
+        del files[DIFF]
+        described = {"lineage": json.dumps(lineage, sort_keys=True), "lineage_files": pack(files)}
+    check_length({**arguments, **described}, on_cluster)
+    return described
 
 
 def _code(code: Code) -> dict[str, str]:

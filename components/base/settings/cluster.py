@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from components.base.addresses import web_fault, without_query
 from components.base.settings.deploy import KubernetesName
 from components.base.settings.resources import STEP_NAMES, ResourceSettings
 from components.base.settings.section import Section, Text
@@ -42,6 +43,15 @@ PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
 
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+
+
+def host_fault(host: str) -> str:
+    """Why this is no address of a Kubeflow Pipelines API, fit to be printed; empty where it may be one."""
+    if fault := web_fault(host, credentials="see cluster.auth"):
+        return fault
+    if "?" in host or "#" in host:
+        return f"takes the API's address without what a browser shows from ? or # on, perhaps {without_query(host)}"
+    return ""
 
 
 class AuthSettings(Section):
@@ -155,7 +165,9 @@ class ClusterSettings(Section):
 
     @model_validator(mode="after")
     def host_is_of_the_web(self) -> Self:
-        self.must_be_of_the_web("host", credentials="see cluster.auth")
+        """Checked here, so that a credential in it is not shown as the faulty value."""
+        if self.host and (fault := host_fault(self.host)):
+            raise ValueError(f"host {fault}")
         return self
 
     @model_validator(mode="after")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from components.base.addresses import web_fault
 
 SPLITS = ("train", "validation", "test")
 
@@ -27,9 +28,5 @@ class Section(BaseModel):
         """
         for key in keys:
             value = getattr(self, key)
-            parts = urlsplit(value)
-            is_web = parts.scheme in ("http", "https") and bool(parts.netloc)
-            if "@" in (parts.netloc if is_web else value):
-                raise ValueError(f"{key} must hold no credentials; {credentials}")
-            if value and not is_web:
-                raise ValueError(f"{key} must begin with http:// or https://, got {value}")
+            if value and (fault := web_fault(value, credentials)):
+                raise ValueError(f"{key} {fault}")

@@ -25,6 +25,11 @@ def steps(**named: Any) -> dict[str, Any]:
     [
         ({"host": "kfp.example"}, "host must begin with http:// or https://"),
         ({"host": "https://ann:hunter2@kfp.example"}, "host must hold no credentials"),
+        ({"host": "https://kfp.example:0"}, "host takes a URL with a port of 1 to 65535"),
+        ({"host": "https://kfp.example:99999"}, "host takes a URL with a port of 1 to 65535"),
+        ({"host": "https://kfp.example/x/#/runs"}, "from ? or # on, perhaps https://kfp.example/x/"),
+        ({"host": "https://kfp.example?code=hunter2"}, "from ? or # on, perhaps https://kfp.example"),
+        ({"host": "kfp.example?code=hunter2"}, "host must begin with http:// or https://, got kfp.example"),
         ({"image": "registry/textgate:latest"}, "image registry/textgate:latest is not pinned"),
         ({"gpu_image": "registry/textgate@sha256:5"}, "gpu_image registry/textgate@sha256:5 is not pinned"),
         ({"pipeline_root": "/artifacts"}, "pipeline_root /artifacts is no object store"),

@@ -13,6 +13,8 @@ from components.base.settings import Settings
 from pipelines import compile as compiling
 from pipelines.cli import main
 from pipelines.cluster import errors, schedules, submitting, watching
+from pipelines.lineage import gather
+from pipelines.lineage.code import Code
 from tests.pipelines.loopback_kfp import State, loopback
 
 # Gives exit status, stdout and stderr.
@@ -29,6 +31,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(errors, "PAUSES", (0.01, 0.01, 0.01))
     for module in (submitting, schedules, compiling):
         monkeypatch.setattr(module, "compile_pipeline", compile_once)
+    # A long patch of this very checkout would be told on stderr.
+    monkeypatch.setattr(gather, "read_code", lambda root: Code("c0ffee" * 6 + "c0ff"))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "no-kube-config"))
     for name in (*SECRETS, "TEXTGATE_DEBUG"):
         monkeypatch.delenv(name, raising=False)

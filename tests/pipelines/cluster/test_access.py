@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import kfp
 import pytest
 
 from components.base.errors import TextgateError
@@ -51,6 +52,13 @@ def test_server_of_another_kind_is_told_apart(submit: Typed, host: str) -> None:
 def test_an_address_that_can_be_none_is_refused(typed: Typed, at: str) -> None:
     status, _, err = typed("runs", "--host", at)
     assert status == 1 and "--host takes a URL" in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("end", ["/#/runs", "#", "?", "/?ns=team#/experiments"])
+def test_an_address_as_a_browser_shows_it_is_refused(typed: Typed, host: str, kubeflow: State, end: str) -> None:
+    status, _, err = typed("runs", "--host", f"{host}{end}")
+    assert status == 1 and "--host takes the API's address without" in err and f"perhaps {host}" in err
+    assert len(err.splitlines()) == 1 and not kubeflow.requests
 
 
 @pytest.mark.parametrize("at", ["http://a..b", f"http://{'a' * 70}.example", "http://a b"])
@@ -161,6 +169,30 @@ def test_header_of_any_name_is_taken_from_the_environment(
     assert all(sent["X-Team-Key"] == "k3y" for sent in kubeflow.headers)
 
 
+@pytest.mark.parametrize("content", ["{broken", "{}", '{"namespace": "elsewhere"}', None])
+def test_the_context_that_kfp_keeps_is_neither_read_nor_written(
+    submit: Typed, kubeflow: State, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    context, inside = tmp_path / ".config" / "context.json", tmp_path / "namespace"
+    monkeypatch.setattr(kfp.Client, "_LOCAL_KFP_CONTEXT", str(context))
+    monkeypatch.setattr(kfp.Client, "_NAMESPACE_PATH", str(inside))
+    if content is None:
+        context.parent.write_text("a file in the way")
+    else:
+        context.parent.mkdir()
+        context.write_text(content)
+    monkeypatch.setenv("TEXTGATE_KFP_HEADER", "s3cret-k3y")
+    by_header = ("--set", "cluster.auth.kind=header", "--set", "cluster.auth.header=X-Team-Key")
+    kubeflow.multi_user = True
+    status, _, err = submit(*by_header)
+    assert status == 1 and "serves several users: name your namespace" in err
+    inside.write_text("team-a")
+    status, _, err = submit(*by_header)
+    assert (status, err) == (0, "")
+    assert [one.namespace for one in kubeflow.experiments.values()] == ["team-a"]
+    assert context.parent.is_file() if content is None else context.read_text() == content
+
+
 def test_a_projected_token_is_read_again_when_it_changes(config: Path, host: str, kubeflow: State) -> None:
     token = config.parent / "token"
     settings = load(config, ["cluster.auth.kind=service-account", f"cluster.auth.token_path={token}"])
@@ -208,13 +240,32 @@ def test_access_that_is_forbidden_is_told_apart_from_trouble(submit: Typed, kube
     assert sum(request == "POST /runs" for request in kubeflow.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("where", "command"),
+    [("POST /runs", ["submit"]), ("POST /recurringruns", ["schedule", "create", "--cron", "0 3 * * 1"])],
+)
+def test_what_is_forbidden_may_be_the_service_account(
+    at_host: Typed, kubeflow: State, where: str, command: list[str]
+) -> None:
+    account = "allow the service account runner (cluster.service_account): infra/README.md says how"
+    for named, told in (([], False), (["--set", "cluster.service_account=runner"], True)):
+        kubeflow.faults = [Fault(f"{where}$", 403)]
+        status, _, err = at_host(*command, "--unchecked", *named)
+        assert status == 1 and "may run pipelines, or have its administrator grant the right" in err
+        assert (account in err) == told
+    kubeflow.faults = [Fault("POST /experiments|GET /experiments", 403)]
+    assert "service account" not in at_host(*command, "--unchecked", *named)[2]
+
+
 def test_certificates_are_checked_against_the_bundle(config: Path, kubeflow: State, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with loopback(kubeflow, authority.issue("127.0.0.1")) as host:
         with pytest.raises(TextgateError, match=r"not trusted .*cluster\.auth\.ca_bundle"):
             Cluster.of(load(config), host)
-        with pytest.raises(TextgateError, match="there is no file"):
-            Cluster.of(load(config, ["cluster.auth.ca_bundle=nowhere.pem"]), host)
+        (tmp_path / "none.pem").write_text("no certificate")
+        for name, why in (("nowhere.pem", "cannot be read: No such file"), ("none.pem", "holds no certificate in PEM")):
+            with pytest.raises(TextgateError, match=rf"cluster\.auth\.ca_bundle .*{name} {why}"):
+                Cluster.of(load(config, [f"cluster.auth.ca_bundle={tmp_path / name}"]), host)
         assert not kubeflow.requests
         assert Cluster.of(load(config, [f"cluster.auth.ca_bundle={authority.bundle}"]), host).namespace is None
 

@@ -97,7 +97,7 @@ def test_a_run_that_failed_is_tried_again(here: Here) -> None:
 def test_a_run_is_cancelled(here: Here) -> None:
     run_id = here.start("0", "600")
     run = here.wait(run_id, "PENDING", "RUNNING")
-    assert cancel(here.cluster, run)
+    assert cancel(here.cluster, run) == ""
     here.wait(run_id, "CANCELED", "FAILED")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cluster import errors
 from tests.pipelines.loopback_kfp import Fault, State
 
 Typed = Callable[..., tuple[int, str, str]]
@@ -33,6 +34,14 @@ def test_runs_are_listed_newest_first(at_host: Typed, kubeflow: State, two: list
     assert at_host("runs", "--state", "skipped")[1] == "there are none\n"
     status, _, err = at_host("runs", "--experiment", "nothing")
     assert status == 1 and "there is no experiment nothing" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"), [(["--state", ""], "'' is not one of 'pending', "), (["--help"], "[pending|running|")]
+)
+def test_states_are_those_that_a_run_can_have(at_host: Typed, arguments: list[str], says: str) -> None:
+    _, out, err = at_host("runs", *arguments)
+    assert says in out + err
 
 
 def test_runs_are_listed_for_programs(at_host: Typed, two: list[str]) -> None:
@@ -96,11 +105,31 @@ def test_watch_fails_where_the_run_fails(at_host: Typed, kubeflow: State, two: l
 
 def test_a_run_is_cancelled_once(at_host: Typed, kubeflow: State, two: list[str]) -> None:
     kubeflow.frames = [("RUNNING", {"finetune": "RUNNING"})]
-    status, out, err = at_host("cancel", two[0])
-    assert (status, err) == (0, "") and "is being cancelled" in out
-    status, out, _ = at_host("cancel", two[0])
-    assert status == 0 and "ended CANCELED already" in out
+    for says in ("is being cancelled;", "is being cancelled already;", "ended CANCELED already"):
+        status, out, err = at_host("cancel", two[0])
+        assert (status, err) == (0, "") and says in out
     assert sum(request.endswith(":terminate") for request in kubeflow.requests) == 1
+
+
+@pytest.mark.parametrize("lost", ["lost", "cut"])
+def test_a_run_whose_cancelling_was_not_answered_is_being_cancelled(
+    at_host: Typed, kubeflow: State, two: list[str], lost: str
+) -> None:
+    kubeflow.frames, kubeflow.faults = [("RUNNING", {})], [Fault("POST .*:terminate", lost)]
+    status, out, err = at_host("cancel", two[0])
+    assert (status, err) == (0, "") and "is being cancelled;" in out and not kubeflow.faults[0].times
+
+
+def test_a_run_that_ends_while_it_is_cancelled_has_ended(at_host: Typed, kubeflow: State, two: list[str]) -> None:
+    kubeflow.frames, kubeflow.faults = [("RUNNING", {}), ("SUCCEEDED", {})], [Fault("POST .*:terminate", 400)]
+    status, out, err = at_host("cancel", two[0])
+    assert (status, err) == (0, "") and "ended SUCCEEDED already" in out
+
+
+def test_a_run_that_is_not_cancelled_is_told(at_host: Typed, kubeflow: State, two: list[str]) -> None:
+    kubeflow.frames, kubeflow.faults = [("RUNNING", {})], [Fault("POST .*:terminate", 400)]
+    status, _, err = at_host("cancel", two[0])
+    assert status == 1 and "did not cancel the run (HTTP 400: upstream is busy)" in err
 
 
 def test_a_failed_run_goes_on_where_it_failed(at_host: Typed, kubeflow: State, two: list[str]) -> None:
@@ -108,6 +137,31 @@ def test_a_failed_run_goes_on_where_it_failed(at_host: Typed, kubeflow: State, t
     status, out, err = at_host("retry", two[0], "--watch")
     assert (status, err) == (0, "") and out.splitlines()[-1] == "the run succeeded"
     assert f"POST /runs/{two[0]}:retry" in kubeflow.requests
+
+
+@pytest.mark.parametrize(
+    ("what", "requests"), [(503, 2), (429, 2), (504, 2), ("drop", 2), ("html", 2), ("lost", 1), ("cut", 1)]
+)
+def test_a_retry_is_asked_for_again_unless_the_run_goes_on(
+    at_host: Typed, kubeflow: State, two: list[str], what: int | str, requests: int
+) -> None:
+    kubeflow.frames, kubeflow.faults = [("FAILED", {"fetch": "FAILED"})], [Fault("POST .*:retry", what)]
+    status, out, err = at_host("retry", two[0])
+    assert (status, err) == (0, "") and "goes on where it failed" in out and not kubeflow.faults[0].times
+    assert sum(request.endswith(":retry") for request in kubeflow.requests) == requests
+
+
+def test_a_run_that_goes_on_though_a_retry_is_refused_is_no_failure(
+    at_host: Typed, kubeflow: State, two: list[str]
+) -> None:
+    kubeflow.frames, kubeflow.faults = [("FAILED", {}), ("RUNNING", {})], [Fault("POST .*:retry", 400)]
+    assert at_host("retry", two[0])[0] == 0
+
+
+def test_a_retry_that_is_asked_for_in_vain_is_told(at_host: Typed, kubeflow: State, two: list[str]) -> None:
+    kubeflow.frames, kubeflow.faults = [("FAILED", {})], [Fault("POST .*:retry", 503, times=100)]
+    assert "did not try the run again (HTTP 503: upstream is busy), asked several times" in at_host("retry", two[0])[2]
+    assert sum(request.endswith(":retry") for request in kubeflow.requests) == 1 + len(errors.PAUSES)
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "SUCCEEDED"])

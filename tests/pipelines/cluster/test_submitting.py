@@ -70,3 +70,13 @@ def test_an_old_kubeflow_takes_what_needs_no_newer_one(submit: Typed, kubeflow: 
     assert submit()[0] == 0
     status, _, err = submit("--set", "cluster.run_as_user=10001")
     assert status == 1 and 'unknown field "securityContext"' in err and "cluster.run_as_user): leave that out" in err
+
+
+@pytest.mark.parametrize("command", [["submit"], ["schedule", "create", "--cron", "0 3 * * 1"]])
+def test_settings_that_no_pod_could_be_given_are_refused_before_anything_is_sent(
+    at_host: Typed, kubeflow: State, command: list[str]
+) -> None:
+    many = ", ".join(f"a label of number {number}" for number in range(1500))
+    status, out, err = at_host(*command, "--unchecked", "--set", f"data.labels=[{many}]")
+    assert (status, out) == (1, "") and "shorten data.labels, which takes the most of that" in err
+    assert not any(request.startswith("POST") for request in kubeflow.requests)

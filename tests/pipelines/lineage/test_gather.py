@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from components.base.errors import TextgateError
 from components.base.files import sha256_file
 from components.base.image import IMAGE
 from components.base.lineage_files import unpack
 from components.base.settings import Settings, load
 from pipelines.lineage import gather as module
 from pipelines.lineage.code import Code
-from pipelines.lineage.gather import MOST, gather
+from pipelines.lineage.gather import gather
+from pipelines.lineage.lengths import MOST_HERE, MOST_ON_CLUSTER
 
 ROOT = Path(__file__).parents[3]
 DATA_FILE = b"outs: []"
@@ -55,25 +57,45 @@ def test_an_image_is_named_where_it_is_used(settings: Settings, pipeline: Path) 
         assert (lineage["image"], lineage["cluster"]) == (image, "https://kfp")
 
 
+@pytest.mark.parametrize(("about", "most"), [({}, MOST_HERE), ({"cluster": "https://kfp"}, MOST_ON_CLUSTER)])
 def test_a_patch_too_long_to_travel_is_left_out_and_said(
-    settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    settings: Settings,
+    pipeline: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    about: dict[str, str],
+    most: int,
 ) -> None:
-    monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT, random.Random(0).randbytes(MOST)))
-    gathered = gather(settings, "a-run", pipeline, DATA_FILE, {}, {})
-    assert sum(map(len, gathered.values())) < MOST
-    assert "code.diff" not in unpack(gathered["lineage_files"])
-    lineage = json.loads(gathered["lineage"])
+    def gathered(length: int) -> dict[str, str]:
+        monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT, random.Random(0).randbytes(length)))
+        return gather(settings, "a-run", pipeline, DATA_FILE, {}, about)
+
+    # Of three bytes four letters are made.
+    fits, too_long = most * 2 // 3, most * 3 // 4
+    assert "code.diff" in unpack(gathered(fits)["lineage_files"]) and not capsys.readouterr().err
+    found = gathered(too_long)
+    assert sum(map(len, found.values())) < most
+    assert "code.diff" not in unpack(found["lineage_files"])
+    lineage = json.loads(found["lineage"])
     assert lineage["git_commit"] == f"{COMMIT}-dirty" and lineage["diff_digest"]
-    assert lineage["diff_missing"] == f"it is too long to travel with the run ({MOST:,} bytes)"
+    assert lineage["diff_missing"] == f"it is too long to travel with the run ({too_long:,} bytes)"
     assert "needs its code committed" in capsys.readouterr().err
 
 
-def test_a_clean_tree_lacks_no_patch_however_long_the_settings(
-    settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("patch", [b"", b"a patch"])
+@pytest.mark.parametrize(("about", "most"), [({}, MOST_HERE), ({"cluster": "https://kfp"}, MOST_ON_CLUSTER)])
+def test_settings_too_long_to_travel_are_refused_with_a_patch_and_without(
+    settings: Settings,
+    pipeline: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    about: dict[str, str],
+    most: int,
+    patch: bytes,
 ) -> None:
-    monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT))
-    gathered = gather(settings, "a-run", pipeline, DATA_FILE, {"validate_settings": "x" * MOST}, {})
-    assert json.loads(gathered["lineage"])["diff_missing"] == ""
+    monkeypatch.setattr(module, "read_code", lambda root: Code(COMMIT, patch))
+    arguments = {"validate_settings": json.dumps({"suite": ["x" * most]})}
+    with pytest.raises(TextgateError, match=r"too long to travel with the run.*shorten suite.*\(for validate\)"):
+        gather(settings, "a-run", pipeline, DATA_FILE, arguments, about)
 
 
 def test_what_is_left_out_of_the_patch_is_said(

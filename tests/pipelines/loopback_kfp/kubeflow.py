@@ -136,15 +136,18 @@ class Kubeflow:
         return run
 
     def terminate(self, query: Query, body: bytes, run_id: str) -> Any:
-        _get(self.state.runs, run_id, "Run").state = "CANCELING"
-        self.state.frames = [("CANCELED", {})]
+        run = _get(self.state.runs, run_id, "Run")
+        if run.state not in {"PAUSED", "PENDING", "RUNNING", "RUNTIME_STATE_UNSPECIFIED"}:
+            raise Refused(400, f"Failed to terminate a run {run_id}. Row not found")
+        run.state, self.state.frames = "CANCELING", [("CANCELING", {}), ("CANCELED", {})]
         return api.V2beta1Run()
 
     def retry(self, query: Query, body: bytes, run_id: str) -> Any:
         run = _get(self.state.runs, run_id, "Run")
-        if self.state.refuse_retry:
-            raise Refused(self.state.refuse_retry, "Workflow cannot be retried")
-        run.state, self.state.frames = "RUNNING", [("SUCCEEDED", {"fetch": "SUCCEEDED"})]
+        if self.state.refuse_retry or run.state not in {"FAILED", "CANCELED"}:
+            raise Refused(self.state.refuse_retry or 400, "Workflow cannot be retried")
+        going, ended = {"fetch": "RUNNING"}, {"fetch": "SUCCEEDED"}
+        run.state, self.state.frames = "RUNNING", [("RUNNING", going), ("SUCCEEDED", ended)]
         return api.V2beta1Run()
 
     def list_schedules(self, query: Query, body: bytes) -> Any:

@@ -59,7 +59,8 @@ def gather(
         _warn(f"{lineage['diff_missing']}: reproducing this run needs its code committed, or large new files ignored")
         del files[DIFF]
         described = {"lineage": json.dumps(lineage, sort_keys=True), "lineage_files": pack(files)}
-    check_length({**arguments, **described}, on_cluster)
+    if warning := check_length({**arguments, **described}, on_cluster):
+        _warn(warning)
     return described
 
 

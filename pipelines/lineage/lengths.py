@@ -10,30 +10,32 @@ from components.base.errors import TextgateError
 
 # Linux takes no argument above 128 KiB, and on this machine kfp gives a step's inputs as one.
 MOST_HERE = 120_000
-# Argo gives a template as one variable, bounded alike: that of a run's first driver has all of them twice, beside 8 KB.
-MOST_ON_CLUSTER = 58_000
+# Argo gives a template as one variable, bounded alike: that of a run's first driver has all of them, beside 14 KB, and
+# before Argo 3.6 twice.
+MOST_ON_CLUSTER = 110_000
+MOST_OF_OLD = 58_000
 FILES, SETTINGS = "lineage_files", "_settings"
 
 
 def too_long(parameters: Mapping[str, str], on_cluster: bool) -> bool:
-    return _length(parameters, on_cluster) > _most(on_cluster)
+    """For some cluster, or for this machine."""
+    return _length(parameters, on_cluster) > (MOST_OF_OLD if on_cluster else MOST_HERE)
 
 
-def check_length(parameters: Mapping[str, str], on_cluster: bool) -> None:
-    """Raises TextgateError, with what of the settings takes the most, where they are too long."""
+def check_length(parameters: Mapping[str, str], on_cluster: bool) -> str:
+    """What is to be said where they are too long for some clusters, empty where not. Raises TextgateError, with what of
+    the settings takes the most, where they are for all, or for this machine."""
     if not too_long(parameters, on_cluster):
-        return
+        return ""
+    length, most = _length(parameters, on_cluster), MOST_ON_CLUSTER if on_cluster else MOST_HERE
+    if length <= most:
+        return f"the run's parameters take {length:,} bytes: before Argo Workflows 3.6, {MOST_OF_OLD:,} are the most"
     keys, steps = _longest(parameters)
     where, else_ = ("a run on a cluster", ", or run it on this machine") if on_cluster else ("a step", "")
     raise TextgateError(
-        f"the settings are too long to travel with the run: they would take {_length(parameters, on_cluster):,} bytes,"
-        f" and {where} can be given {_most(on_cluster):,}; shorten {keys}, which takes the most of that (for"
-        f" {', '.join(steps)}){else_}"
+        f"the settings are too long to travel with the run: they would take {length:,} bytes, and {where} can be given"
+        f" {most:,}; shorten {keys}, which takes the most of that (for {', '.join(steps)}){else_}"
     )
-
-
-def _most(on_cluster: bool) -> int:
-    return MOST_ON_CLUSTER if on_cluster else MOST_HERE
 
 
 def _length(parameters: Mapping[str, str], on_cluster: bool) -> int:

@@ -15,7 +15,7 @@ from components.base.settings import Settings, load
 from pipelines.lineage import gather as module
 from pipelines.lineage.code import Code
 from pipelines.lineage.gather import gather
-from pipelines.lineage.lengths import MOST_HERE, MOST_ON_CLUSTER
+from pipelines.lineage.lengths import MOST_HERE, MOST_OF_OLD, MOST_ON_CLUSTER
 
 ROOT = Path(__file__).parents[3]
 DATA_FILE = b"outs: []"
@@ -57,7 +57,7 @@ def test_an_image_is_named_where_it_is_used(settings: Settings, pipeline: Path) 
         assert (lineage["image"], lineage["cluster"]) == (image, "https://kfp")
 
 
-@pytest.mark.parametrize(("about", "most"), [({}, MOST_HERE), ({"cluster": "https://kfp"}, MOST_ON_CLUSTER)])
+@pytest.mark.parametrize(("about", "most"), [({}, MOST_HERE), ({"cluster": "https://kfp"}, MOST_OF_OLD)])
 def test_a_patch_too_long_to_travel_is_left_out_and_said(
     settings: Settings,
     pipeline: Path,

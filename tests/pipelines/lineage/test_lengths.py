@@ -14,7 +14,7 @@ import yaml
 from kfp import compiler
 
 from components.base.errors import TextgateError
-from pipelines.lineage.lengths import MOST_HERE, MOST_ON_CLUSTER, check_length, too_long
+from pipelines.lineage.lengths import MOST_HERE, MOST_OF_OLD, MOST_ON_CLUSTER, check_length, too_long
 from tests.pipelines.lineage.taking import taking
 
 ROOT = Path(__file__).parents[3]
@@ -58,8 +58,8 @@ def test_the_longest_that_a_step_here_may_be_given_arrives(tmp_path: Path) -> No
     assert ran.returncode and "Argument list too long" in ran.stderr + ran.stdout
 
 
-def template(parameters: dict[str, str]) -> str:
-    """Of the root's driver, as Argo writes it: inputs, and arguments with these in their places."""
+def template(parameters: dict[str, str], old: bool) -> str:
+    """Of the root's driver, as Argo writes it: arguments, with the inputs in their places, and before 3.6 inputs."""
     root = next(yaml.safe_load_all(GOLDEN.read_text(encoding="utf-8")))["root"]
     inputs = {
         "component": json.dumps(root),
@@ -67,7 +67,8 @@ def template(parameters: dict[str, str]) -> str:
     }
     arguments = [word for name, value in inputs.items() for word in (f"--{name}", value)]
     container = {"image": "x" * 200, "args": arguments}
-    return json.dumps({"inputs": inputs, "container": container, "metadata": "x" * 1000}, ensure_ascii=False)
+    written = {"inputs": inputs if old else {}, "container": container, "metadata": "x" * 1000}
+    return json.dumps(written, ensure_ascii=False)
 
 
 def has_room(variable: str) -> bool:
@@ -77,12 +78,18 @@ def has_room(variable: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("settings", ["{}", section(behaviour=['"'] * 2000), section(words=["слово"] * 1000)])
+@pytest.mark.parametrize("settings", [section(seed=1), section(behaviour=['"'] * 999), section(words=["слово"] * 1000)])
 def test_the_longest_that_a_cluster_may_be_given_is_one_variable(settings: str) -> None:
     longest = filled({"evaluate_settings": settings}, on_cluster=True)
-    assert has_room(template(longest))
-    much = {**longest, "lineage_files": longest["lineage_files"] + "x" * (LINUX - 2 * MOST_ON_CLUSTER)}
-    assert too_long(much, on_cluster=True) and not has_room(template(much))
+    assert has_room(template(longest, old=True)) and not check_length(longest, on_cluster=True)
+    files = longest["lineage_files"]
+    for_new = {**longest, "lineage_files": files + "x" * (MOST_ON_CLUSTER - MOST_OF_OLD)}
+    assert has_room(template(for_new, old=False)) and not has_room(template(for_new, old=True))
+    assert "before Argo Workflows 3.6, 58,000 are the most" in check_length(for_new, on_cluster=True)
+    for_none = {**longest, "lineage_files": files + "x" * (LINUX - MOST_OF_OLD)}
+    assert not has_room(template(for_none, old=False))
+    with pytest.raises(TextgateError, match="too long to travel with the run"):
+        check_length(for_none, on_cluster=True)
 
 
 def test_no_step_takes_more_than_is_counted_here() -> None:
@@ -103,7 +110,7 @@ def test_sections_of_several_steps_add_up_on_a_cluster_alone() -> None:
     check_length(parameters, on_cluster=False)
     with pytest.raises(TextgateError) as refused:
         check_length(parameters, on_cluster=True)
-    assert "a run on a cluster can be given 58,000; shorten data.labels, which takes the most" in str(refused.value)
+    assert "a run on a cluster can be given 110,000; shorten data.labels, which takes the most" in str(refused.value)
     assert "(for validate, tokenize, evaluate), or run it on this machine" in str(refused.value)
     with pytest.raises(TextgateError, match=r"a step can be given 120,000; shorten data\.labels, .* \(for evaluate\)$"):
         check_length({"evaluate_settings": section(data={"labels": LABELS * 6})}, on_cluster=False)

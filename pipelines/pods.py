@@ -46,9 +46,12 @@ def pods(settings: Settings, local: bool, trains: bool = True) -> Apply:
     return apply
 
 
-def steps_of(settings: Settings, trains: bool) -> tuple[str, ...]:
-    """The steps of a run, or without `trains` of a promotion, in the order of the drawing."""
+def steps_of(settings: Settings, trains: bool, acts: bool = True) -> tuple[str, ...]:
+    """The steps of a run, in the order of the drawing; without `acts` of a reproduction, else without `trains` of a
+    promotion."""
     promoting = ("canary", "promote", "deploy")
+    if not acts:
+        return tuple(step for step in STEP_NAMES if step not in ("register", *promoting))
     left_out = {"deploy"} if settings.deploy.mode == "manual" else set()
     if trains and settings.promote.mode == "manual":
         left_out |= {*promoting}

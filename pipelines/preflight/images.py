@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from components.base.settings import Settings
 from components.base.settings.cluster import PINNED
 from pipelines.images.registry import Absent, Refused, Unreachable, parse, pinned
-from pipelines.pods import steps_of
 from pipelines.preflight.line import Line, failed, ok, unknown
 from pipelines.preflight.names import of_a_cluster
 
@@ -17,10 +16,11 @@ IMAGE, GPU_IMAGE = "image", "GPU image"
 Ask = Callable[[], list[Line]]
 
 
-def checks(settings: Settings, trains: bool) -> Iterator[tuple[str, Ask]]:
+def checks(settings: Settings, steps: Collection[str]) -> Iterator[tuple[str, Ask]]:
+    """Those of the pods of these steps."""
     cluster = settings.cluster
     yield IMAGE, partial(_ask, IMAGE, cluster.image or os.environ.get("TEXTGATE_IMAGE", ""))
-    if any(cluster.resources.of(step).gpus for step in steps_of(settings, trains)):
+    if any(cluster.resources.of(step).gpus for step in steps):
         yield GPU_IMAGE, partial(_ask, GPU_IMAGE, cluster.gpu_image)
 
 

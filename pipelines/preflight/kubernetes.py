@@ -12,7 +12,6 @@ from components.base.errors import TextgateError
 from components.base.settings import Settings
 from components.base.settings.deploy import amount
 from components.deploy.cluster import TROUBLE, connect, reason
-from pipelines.pods import steps_of
 from pipelines.preflight.line import Line, failed, ok, unknown
 
 CHECK, GPUS = "Kubernetes", "GPUs"
@@ -30,11 +29,9 @@ class Needed(NamedTuple):
     optional: bool = False
 
 
-def ask(settings: Settings, trains: bool) -> list[Line]:
-    """A line for each thing that pods need, without `trains` those of a promotion, or one that says why nothing can be
-    known."""
+def ask(settings: Settings, steps: Collection[str]) -> list[Line]:
+    """A line for each thing that the pods of these steps need, or one that says why nothing can be known."""
     namespace = settings.cluster.namespace or SINGLE_USER
-    steps = steps_of(settings, trains)
     wanted = list(needed(settings, steps))
     gpus = most_gpus(settings, steps)
     if not wanted and not gpus:

@@ -10,6 +10,7 @@ from threading import Thread
 from components.base.errors import TextgateError
 from components.base.settings import Settings
 from pipelines.cluster import Cluster, check_settings
+from pipelines.pods import steps_of
 from pipelines.preflight import answers, data, images, kubeflow, kubernetes, storage, tracking
 from pipelines.preflight.line import Line, State, failed, ok, unknown
 
@@ -39,13 +40,14 @@ def preflight(
     the run's (empty: the config's name); `trains` where it needs data and base model, `acts` where it may promote and
     deploy; `version` is the one that is to be promoted. `options` are those of the command that messages name.
     """
+    steps = steps_of(settings, trains, acts)
     checks = [
         Check(("settings",), lambda: [_settings(settings, trains, acts)]),
         Check(kubeflow.CHECKS, lambda: kubeflow.ask(connect, experiment or settings.name), late="failed"),
         Check(("MLflow",), lambda: [tracking.ask(settings, version)]),
         *(Check((check,), ask) for check, ask in storage.checks(settings, trains, acts)),
-        *(Check((check,), ask) for check, ask in images.checks(settings, trains)),
-        Check(("Kubernetes",), lambda: kubernetes.ask(settings, trains)),
+        *(Check((check,), ask) for check, ask in images.checks(settings, steps)),
+        Check(("Kubernetes",), lambda: kubernetes.ask(settings, steps)),
     ]
     if trains:
         checks.append(Check(("data",), lambda: [data.version(settings, options)]))

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pipelines.images.registry import Absent, Refused, pinned
+from pipelines.pods import steps_of
 from pipelines.preflight.images import checks
 from pipelines.preflight.line import Line
 from tests.loopback import listening
@@ -126,7 +127,7 @@ def test_credentials_are_sent_to_no_place_without_tls(registry: Registry, tmp_pa
 def lines(image: str, gpu_image: str = "", trains: bool = True) -> list[Line]:
     steps = {"finetune": {"gpus": 1}} if gpu_image else {}
     settings = make_settings(cluster={"image": image, "gpu_image": gpu_image, "resources": {"steps": steps}})
-    return [line for _, ask in checks(settings, trains) for line in ask()]
+    return [line for _, ask in checks(settings, steps_of(settings, trains)) for line in ask()]
 
 
 def test_each_image_that_pods_use_has_a_line(registry: Registry) -> None:

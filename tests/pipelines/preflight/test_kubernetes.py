@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.pods import steps_of
 from pipelines.preflight.kubernetes import ask
 from pipelines.preflight.line import Line
 from tests.components.deploy.conftest import write_kubeconfig
@@ -47,8 +48,9 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
         yield state
 
 
-def lines(trains: bool = True, notify: dict[str, Any] | None = None, **changes: Any) -> list[Line]:
-    return ask(make_settings(cluster={**NEEDS, **changes}, notify=notify or {}), trains)
+def lines(trains: bool = True, notify: dict[str, Any] | None = None, acts: bool = True, **changes: Any) -> list[Line]:
+    settings = make_settings(cluster={**NEEDS, **changes}, notify=notify or {})
+    return ask(settings, steps_of(settings, trains, acts))
 
 
 def gpus(count: int = 2, trains: bool = True) -> Line:
@@ -103,6 +105,13 @@ def test_a_promotion_needs_only_what_its_own_steps_mount(cluster: Cluster) -> No
     assert "Secret hooks" not in asked and "Secret s3" in asked
     whole = states(lines(True, told, pvcs=claims))
     assert [check for check in whole if check.startswith("claim")] == ["claim of-finetune", "claim of-canary"]
+
+
+def test_a_reproduction_trains_and_comes_to_no_canary(cluster: Cluster) -> None:
+    claims = [{"claim": f"of-{step}", "path": f"/{step}", "steps": [step]} for step in ("finetune", "canary", "deploy")]
+    steps = {"finetune": {"gpus": 2}}
+    asked = states(lines(False, acts=False, pvcs=claims, gpu_image=IMAGE, resources={"steps": steps}))
+    assert [check for check in asked if check.startswith("claim")] == ["claim of-finetune"] and "GPUs" in asked
 
 
 def test_a_claim_without_its_volume(cluster: Cluster) -> None:

@@ -1,4 +1,4 @@
-"""What pods need of their namespace: service account, Secrets, ConfigMaps, claims, and a quota for their GPUs."""
+"""What pods need of their namespace: service account, Secrets, ConfigMaps, claims, the launcher's, a quota for GPUs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from components.base.errors import TextgateError
 from components.base.settings import Settings
 from components.base.settings.deploy import amount
 from components.deploy.cluster import TROUBLE, connect, reason
+from pipelines.preflight import launcher
 from pipelines.preflight.line import Line, failed, ok, unknown
 
 CHECK, GPUS = "Kubernetes", "GPUs"
@@ -34,14 +35,14 @@ def ask(settings: Settings, steps: Collection[str]) -> list[Line]:
     namespace = settings.cluster.namespace or SINGLE_USER
     wanted = list(needed(settings, steps))
     gpus = most_gpus(settings, steps)
-    if not wanted and not gpus:
+    if not wanted and not gpus and not launcher.endpoint(settings):
         return [ok(CHECK, "the settings name nothing that pods need of their namespace")]
     try:
         core = k8s.CoreV1Api(connect())
     except TextgateError as error:
-        names = ", ".join(f"{one.kind} {one.name}" for one in wanted)
-        advice = f"see by hand that {namespace} has {names}" if names else "see by hand that there are GPUs"
-        return [unknown(CHECK, str(error), advice)]
+        names = ", ".join([*(f"{one.kind} {one.name}" for one in wanted), *gpus])
+        names = names or f"the ConfigMap {launcher.CONFIG_MAP}"
+        return [unknown(CHECK, str(error), f"see by hand that {namespace} has {names}")]
     host = core.api_client.configuration.host
     try:
         core.read_namespace(namespace, **ANSWER)
@@ -49,6 +50,8 @@ def ask(settings: Settings, steps: Collection[str]) -> list[Line]:
         if getattr(error, "status", None) != 403:
             return [_unasked(host, namespace, error)]
     found = [_line(f"{one.kind} {one.name}", partial(_has, core, namespace, one)) for one in wanted]
+    if launcher.endpoint(settings):
+        found.append(_line(launcher.LAUNCHER, partial(launcher.ask, core, namespace, settings, **ANSWER)))
     return found + [_line(GPUS, partial(_quota, core, namespace, *item)) for item in gpus.items()]
 
 

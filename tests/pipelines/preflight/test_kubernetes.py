@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import pytest
 from pipelines.pods import steps_of
 from pipelines.preflight.kubernetes import ask
 from pipelines.preflight.line import Line
-from tests.components.deploy.conftest import write_kubeconfig
-from tests.pipelines.preflight.loopback_kubernetes import TOKEN, Cluster, kubernetes
+from tests.pipelines.preflight.loopback_kubernetes import Cluster
 from tests.pipelines.preflight.made import make_settings, named, states
 
 HUSH = base64.b64encode(b"hush-hush").decode()
@@ -33,19 +31,14 @@ NEEDS: dict[str, Any] = {
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def cluster(cluster: Cluster) -> Cluster:
     """With everything that NEEDS names."""
-    state = Cluster()
-    state.add("serviceaccounts", "textgate")
-    state.add("secrets", "s3", data={"id": HUSH, "key": HUSH})
-    state.add("secrets", "pull", data={".dockerconfigjson": HUSH})
-    state.add("configmaps", "places", data={"place": "here"})
-    state.add("persistentvolumeclaims", "saved", status={"phase": "Bound"})
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-    with kubernetes(state) as url:
-        write_kubeconfig(tmp_path / "kubeconfig", url, TOKEN)
-        yield state
+    cluster.add("serviceaccounts", "textgate")
+    cluster.add("secrets", "s3", data={"id": HUSH, "key": HUSH})
+    cluster.add("secrets", "pull", data={".dockerconfigjson": HUSH})
+    cluster.add("configmaps", "places", data={"place": "here"})
+    cluster.add("persistentvolumeclaims", "saved", status={"phase": "Bound"})
+    return cluster
 
 
 def lines(trains: bool = True, notify: dict[str, Any] | None = None, acts: bool = True, **changes: Any) -> list[Line]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from infra.local.ports import is_free
 # gRPC ports are higher by 10,000; from 32768 on Linux gives ports to whoever connects.
 PORTS, BLOCK, GRPC_OFFSET = range(12000, 22000, 10), 4, 10000
 SOCKETS = Path("/tmp")  # noqa: S108
+ENDING_S = 2.0
 REGION = "us-east-1"
 
 
@@ -108,7 +110,11 @@ def trouble(endpoint: str, who: Identity, bucket: str, verify: str | None = None
 
 
 def remove_sockets(ports: list[int]) -> None:
-    """Those that a server left behind, as it does; none where another has its port now."""
+    """Those that a server left behind, as it does; none where another has its port now. The last threads of a server
+    that ended hold its ports for a moment more."""
+    deadline = time.monotonic() + ENDING_S
+    while not all_free(ports) and time.monotonic() < deadline:
+        time.sleep(0.02)
     for port in (port for base in ports for port in (base, base + GRPC_OFFSET)):
         for left in SOCKETS.glob(f"seaweedfs-*-{port}.sock"):
             if is_free(port):

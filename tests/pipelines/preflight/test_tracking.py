@@ -53,7 +53,7 @@ def test_a_server_that_answers(mlflow_server: str) -> None:
 
 
 def test_a_version_that_is_not_there_is_named(mlflow_server: str) -> None:
-    settings = make_settings(cluster={"env": {"MLFLOW_TRACKING_URI": mlflow_server}})
+    settings = make_settings(name="asked-for", cluster={"env": {"MLFLOW_TRACKING_URI": mlflow_server}})
     found = ask(settings, "3")
     assert (found.state, found.said) == ("failed", f"{mlflow_server} has no version 3 of {settings.name}")
     client = MlflowClient(mlflow_server, mlflow_server)

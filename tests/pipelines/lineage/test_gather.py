@@ -98,6 +98,16 @@ def test_settings_too_long_to_travel_are_refused_with_a_patch_and_without(
         gather(settings, "a-run", pipeline, DATA_FILE, arguments, about)
 
 
+def test_what_an_older_argo_does_not_take_is_said(
+    settings: Settings, pipeline: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = {"validate_settings": json.dumps({"suite": ["x" * MOST_OF_OLD]})}
+    gather(settings, "a-run", pipeline, DATA_FILE, arguments, {"cluster": "https://kfp"})
+    assert "before Argo Workflows 3.6" in capsys.readouterr().err
+    gather(settings, "a-run", pipeline, DATA_FILE, arguments, {})
+    assert "Argo" not in capsys.readouterr().err
+
+
 def test_what_is_left_out_of_the_patch_is_said(
     settings: Settings, pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from benchmarks.harness import Figure, at_most
 from components.base.errors import TextgateError
-from pipelines.local.folder import STEPS
+from components.base.settings import STEP_NAMES
 from pipelines.local.launch import COLOUR, ENDED, STARTED
 from tests.tiny_project import write_project
 
@@ -47,7 +47,7 @@ def figures(data: Path | None) -> list[Figure]:
     """`data` is not used."""
     runs = [_run() for _ in range(RUNS)]
     found = []
-    for step in STEPS:
+    for step in STEP_NAMES:
         taken = [run[step] for run in runs]
         wall, work, over = (
             statistics.median(values) for values in zip(*((t.wall, t.work, t.overhead) for t in taken), strict=True)

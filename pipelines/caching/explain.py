@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
 from components.base.errors import TextgateError
+from components.base.settings import STEP_NAMES
 from components.base.workspace import home
 from pipelines.caching.graph import StepInputs
 from pipelines.caching.runs import (
@@ -23,7 +24,6 @@ from pipelines.comparing.comparing import find_run
 from pipelines.comparing.inputs import differing, flattened
 from pipelines.lineage.recorded import RecordedRun
 from pipelines.local import folder
-from pipelines.local.folder import STEPS
 
 ACTS = "it acts, or asks how things are: it runs each time"
 FIRST = "no earlier run came to this step"
@@ -91,7 +91,7 @@ def _seen(read: Callable[[Any], Seen], runs: Iterable[folder.Run] | Iterable[Rec
 
 def _explained(run: Seen, earlier: list[Seen]) -> list[Explained]:
     since = [(other, changes(other, run)) for other in earlier]
-    return [_step(run, run.graph[name], since) for name in STEPS if name in run.graph]
+    return [_step(run, run.graph[name], since) for name in STEP_NAMES if name in run.graph]
 
 
 def _step(run: Seen, step: StepInputs, since: list[tuple[Seen, dict[str, list[Change]]]]) -> Explained:
@@ -128,7 +128,7 @@ def changes(old: Seen, new: Seen) -> dict[str, list[Change]]:
     """Of each step that both have, what it is made from that changed; an output counts as changed where its step ran
     again, or would have to."""
     found: dict[str, list[Change]] = {}
-    for name in STEPS:
+    for name in STEP_NAMES:
         if name not in old.graph or name not in new.graph:
             continue
         one, other = old.graph[name], new.graph[name]

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from components.base import tracking
 from components.base.errors import TextgateError
 from components.base.files import read_json
+from components.base.settings import STEP_NAMES
 from components.base.workspace import home
 from pipelines.caching.graph import Source, StepInputs, read_graph
 from pipelines.lineage.recorded import RecordedRun, find_all
-from pipelines.local.folder import STEPS, Run, entries, find_run, is_whole, steps_to
+from pipelines.local.folder import Run, entries, find_run, is_whole, steps_to
 
 # So many earlier runs are looked through, the latest first.
 LOOKED_THROUGH = 20
@@ -110,7 +111,7 @@ def of_record(run: RecordedRun, states: Mapping[str, str] | None = None) -> Seen
 def _reached(run: RecordedRun, graph: Mapping[str, StepInputs]) -> dict[str, str]:
     """What a run came to is known by its outcome, or by the step that failed."""
     outcome, failed = run.tag("outcome"), run.tag("failed_step")
-    order = [step for step in STEPS if step in graph]
+    order = [step for step in STEP_NAMES if step in graph]
     if failed in order:
         return {**dict.fromkeys([*order[: order.index(failed)], "close"], UNKNOWN), failed: FAILED}
     return dict.fromkeys(steps_to(outcome, order) if outcome else ["resolve"], UNKNOWN)

@@ -57,7 +57,8 @@ def command(
 
     A refusal by validation, gate or canary is a result and exits 0; a step that fails exits 1.
     """
-    from pipelines.local.folder import STEPS, find_run
+    from components.base.settings import STEP_NAMES
+    from pipelines.local.folder import find_run
 
     check_like(like, to, name, others=config or reuse or first or overridden)
     if like:
@@ -66,8 +67,8 @@ def command(
     override = override_of(overridden, reason)
     if first and not reuse:
         raise TextgateError("--from goes with --reuse RUN")
-    if first and first not in STEPS:
-        raise TextgateError(f"--from takes one of {', '.join(STEPS)}, got {first!r}")
+    if first and first not in STEP_NAMES:
+        raise TextgateError(f"--from takes one of {', '.join(STEP_NAMES)}, got {first!r}")
     earlier = find_run(reuse) if reuse else None
     _run(config, overrides, earlier, first, override)
 

@@ -19,8 +19,6 @@ CONCURRENT_REQUESTS = 16
 NO_LIST = "holds no file list of that version"
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 ROOT = Path(__file__).resolve().parents[2]
-
-
 Problem = TextgateError | OSError
 
 

@@ -13,27 +13,10 @@ from typing import Any
 
 from components.base.errors import TextgateError
 from components.base.files import read_json, write_json
-from components.base.settings import Settings
+from components.base.settings import STEP_NAMES, Settings
 from components.base.workspace import create_home, home
 
-STEPS = [
-    "resolve",
-    "fetch",
-    "validate",
-    "tokenize",
-    "finetune",
-    "quantize",
-    "evaluate",
-    "gate",
-    "register",
-    "canary",
-    "record",
-    "promote",
-    "deploy",
-    "close",
-]
-
-# After which of them a run that was not let through goes to its record.
+# After which step a run that was not let through goes to its record.
 LAST = {
     "refused-by-validation": "validate",
     "unchanged": "gate",
@@ -52,8 +35,8 @@ def step_of(task: str) -> str:
 
 def steps_to(outcome: str, steps: Iterable[str], last: str = "") -> list[str]:
     """Those of a pipeline's steps that a run with that outcome came to; `last` is that of a shorter reproduction."""
-    end = STEPS.index(last or LAST.get(outcome, "deploy"))
-    return [step for step in steps if STEPS.index(step) <= end or step in ("record", "close")]
+    end = STEP_NAMES.index(last or LAST.get(outcome, "deploy"))
+    return [step for step in steps if STEP_NAMES.index(step) <= end or step in ("record", "close")]
 
 
 @dataclass
@@ -148,7 +131,7 @@ def find_run(run_id: str) -> Run:
 
 def take_over(old: Run, new: Run, first: str) -> list[str]:
     """Lets `new` reuse what the steps of `old` before `first` wrote; returns their names."""
-    kept = STEPS[: STEPS.index(first)] if first else STEPS
+    kept = STEP_NAMES[: STEP_NAMES.index(first)] if first else STEP_NAMES
     taken = []
     for entry, step in entries(old).items():
         if step in kept:

@@ -34,7 +34,7 @@ def ask(core: k8s.CoreV1Api, namespace: str, settings: Settings, **answer: Any) 
             raise
         data = {}
     told = _told(data.get("providers", ""))
-    if told is None:
+    if not told:
         bucket = settings.cluster.pipeline_root.removeprefix("s3://").partition("/")[0]
         return unknown(
             LAUNCHER,
@@ -42,13 +42,12 @@ def ask(core: k8s.CoreV1Api, namespace: str, settings: Settings, **answer: Any) 
             f" {bucket}.… there",
             "give it `providers`, as infra/kustomize/components/seaweedfs/launcher.yaml has them",
         )
-    return ok(LAUNCHER, f"{CONFIG_MAP} leads it to {told or 'AWS'}")
+    return ok(LAUNCHER, f"{CONFIG_MAP} leads it to {told}")
 
 
-def _told(providers: str) -> str | None:
-    """The address that it names for S3, empty where it leaves that to AWS; None where it says nothing of S3."""
+def _told(providers: str) -> str:
+    """The address that it names for S3; empty where it names none."""
     try:
-        default = yaml.safe_load(providers)["s3"]["default"]
-        return str(default.get("endpoint") or "")
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return None
+        return str(yaml.safe_load(providers)["s3"]["default"]["endpoint"] or "")
+    except (yaml.YAMLError, KeyError, TypeError):
+        return ""

@@ -15,12 +15,21 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.components.deploy.kserve_objects import (
+    Object,
+    Refused,
+    canaries_of,
+    check,
+    mode_of,
+    status_of,
+    template_of,
+    version_of,
+)
 from tests.loopback import listening
 
 FOR_PODS = "/for-pods"
 API = "/apis/serving.kserve.io/"
 TOKEN = "kubernetes-token-0451"
-Object = dict[str, Any]
 
 
 @dataclass
@@ -59,23 +68,17 @@ class State:
         """Version to percent, as requests are answered now; by the address for pods, which in standard mode is that of
         the main predictor alone."""
         service = self.service(name)
-        if _mode(service) == "Standard" and for_pods:
-            return {_version(service["spec"]["predictor"]): 100}
-        if _mode(service) == "Standard":
-            found = {c["predictor"]["annotations"]["textgate.version"]: c["trafficPercent"] for c in _canaries(service)}
-            return {_version(service["spec"]["predictor"]): 100 - sum(found.values()), **found}
+        if mode_of(service) == "Standard" and for_pods:
+            return {version_of(service["spec"]["predictor"]): 100}
+        if mode_of(service) == "Standard":
+            found = {version_of(one["predictor"]): one["trafficPercent"] for one in canaries_of(service)}
+            return {version_of(service["spec"]["predictor"]): 100 - sum(found.values()), **found}
         versions = {one["name"]: one["version"] for one in self.revisions}
         shares: dict[str, int] = {}
         for target in service["status"].get("components", {}).get("predictor", {}).get("traffic", []):
             version = versions[target["revisionName"]]
             shares[version] = shares.get(version, 0) + target["percent"]
         return shares
-
-
-class Refused(Exception):
-    def __init__(self, status: int, message: str, details: Object | None = None) -> None:
-        super().__init__(message)
-        self.status, self.details = status, details
 
 
 @contextmanager
@@ -128,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         state.requests.append((method, path.rpartition("/")[2]))
         if state.troubles and (status := state.troubles.pop(0)) != 200:
             if status:
-                self._send(status, _status(status, "busy"), {"Retry-After": state.retry_after})
+                self._send(status, status_of(status, "busy"), {"Retry-After": state.retry_after})
             else:
                 self.close_connection = True
                 self.connection.close()
@@ -149,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._send(200, state.objects.pop((plural, name)))
         except Refused as refused:
-            self._send(refused.status, _status(refused.status, str(refused), refused.details))
+            self._send(refused.status, status_of(refused.status, str(refused), refused.details))
 
     def _place(self, path: str) -> tuple[str, str, str]:
         version, _, namespace, plural, name = path.removeprefix(API).split("/")
@@ -166,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(404, f'namespaces "{namespace}" not found', {"name": namespace, "kind": "namespaces"})
         old = state.objects.get(key)
         if plural == "inferenceservices":
-            _check(manifest, old)
+            check(manifest, old)
         new = json.loads(json.dumps(manifest))
         if plural == "inferenceservices":
             new["spec"]["predictor"].setdefault("containerConcurrency", 0)  # as a defaulting webhook adds
@@ -182,19 +185,19 @@ class _Handler(BaseHTTPRequestHandler):
         return new
 
     def _reconciled(self, new: Object, old: Object | None) -> None:
-        if _mode(new) == "Standard":
+        if mode_of(new) == "Standard":
             new["reads"] = 0
             return
-        if not old or _template(new) != _template(old):
+        if not old or template_of(new) != template_of(old):
             number = len(self.state.revisions) + 1
             name = f"{new['metadata']['name']}-predictor-{number:05}"
-            self.state.revisions.append({"name": name, "version": _version(new["spec"]["predictor"]), "reads": 0})
+            self.state.revisions.append({"name": name, "version": version_of(new["spec"]["predictor"]), "reads": 0})
 
     def _moved(self, service: Object) -> Object:
         if service["kind"] == "InferenceService" and (lag := service.get("lag", 0)):
             service["lag"] = lag - 1
         elif service["kind"] == "InferenceService":
-            (self._standard if _mode(service) == "Standard" else self._knative)(service)
+            (self._standard if mode_of(service) == "Standard" else self._knative)(service)
             shares = self.state.shares(service["metadata"]["name"])
             if shares and self.state.shares_seen[-1:] != [shares]:
                 self.state.shares_seen.append(shares)
@@ -232,11 +235,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _standard(self, service: Object) -> None:
         service["reads"] += 1
         slow, status = service["reads"] < self.state.reads_until_ready, service["status"]
-        version = _version(service["spec"]["predictor"])
+        version = version_of(service["spec"]["predictor"])
         self._told(service, status, not slow and version not in self.state.failing, version)
         status.pop("canaryStatuses", None)
-        for canary in [] if self.state.no_canaries else _canaries(service):
-            version = _version(canary["predictor"])
+        for canary in [] if self.state.no_canaries else canaries_of(service):
+            version = version_of(canary["predictor"])
             one = {"name": canary["predictor"]["name"], "trafficPercent": canary["trafficPercent"]}
             self._told(service, one, not slow and version not in self.state.failing, version)
             told = one.pop("conditions")[1]
@@ -286,44 +289,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-
-
-def _status(code: int, message: str, details: Object | None = None) -> Object:
-    return {"kind": "Status", "status": "Failure", "message": message, "code": code, "details": details or {}}
-
-
-def _mode(service: Object) -> str:
-    return str(service["metadata"]["annotations"]["serving.kserve.io/deploymentMode"])
-
-
-def _version(predictor: Object) -> str:
-    return str(predictor.get("annotations", {}).get("textgate.version", ""))
-
-
-def _canaries(service: Object) -> list[Object]:
-    return service["spec"].get("canary", [])
-
-
-def _template(service: Object) -> Object:
-    """What makes another revision: all but the share of the traffic."""
-    predictor = {key: value for key, value in service["spec"]["predictor"].items() if key != "canaryTrafficPercent"}
-    annotations = service["metadata"]["annotations"]
-    return {"predictor": predictor, "annotations": annotations, "labels": service["metadata"].get("labels")}
-
-
-def _check(manifest: Object, old: Object | None) -> None:
-    """What KServe's validating webhook refuses."""
-    spec, refuse = manifest["spec"], 'admission webhook "inferenceservice.kserve-webhook-server.validator" denied the'
-    stable, canaries = spec["predictor"], spec.get("canary", [])
-    names = [canary["predictor"].get("name") for canary in canaries]
-    if old and _mode(old) != _mode(manifest):
-        raise Refused(403, f"{refuse} request: deployment mode cannot be changed")
-    if canaries and _mode(manifest) != "Standard":
-        raise Refused(403, f"{refuse} request: canary is only supported in Standard deployment mode")
-    if any(not name or name == stable.get("name") for name in names):
-        raise Refused(403, f"{refuse} request: the name of a canary is missing or conflicts with stable")
-    if any("maxReplicas" in canary["predictor"] for canary in canaries):
-        raise Refused(403, f"{refuse} request: a canary must not set maxReplicas")
-    before = old["spec"]["predictor"] if old else stable
-    if before.get("name") != stable.get("name") and before["model"]["storageUri"] == stable["model"]["storageUri"]:
-        raise Refused(403, f"{refuse} request: predictor.name change requires a model change")

@@ -7,16 +7,15 @@ from pathlib import Path
 import pytest
 
 from components.base.errors import TextgateError
-from components.base.settings import load
+from components.base.settings import STEP_NAMES, load
 from pipelines.caching.graph import Source, read_graph
 from pipelines.compile import compile_pipeline
-from pipelines.local.folder import STEPS
 from tests.pipelines.caching.made import ACTING, CACHED, pipeline_of
 
 
 def test_every_step_is_there_and_knows_whether_it_may_be_cached(project: Path) -> None:
     graph = read_graph(pipeline_of(project))
-    assert set(graph) == set(STEPS)
+    assert set(graph) == set(STEP_NAMES)
     assert {name for name, step in graph.items() if step.caches} == set(CACHED)
     assert {name for name, step in graph.items() if not step.caches} == set(ACTING)
 

@@ -8,9 +8,9 @@ import yaml
 
 from components.base.errors import TextgateError
 from components.base.failures import add, first
-from components.base.settings import Settings
+from components.base.settings import STEP_NAMES, Settings
 from components.promote import checks
-from pipelines.local.folder import STEPS, Run, Step, find_run, new_run, take_over
+from pipelines.local.folder import Run, Step, find_run, new_run, take_over
 from pipelines.local.launch import Follower, expected_steps, explain
 
 
@@ -192,7 +192,7 @@ def test_every_step_of_the_graph_is_known_and_cached_as_the_design_says(tmp_path
         for name, task in component.get("dag", {}).get("tasks", {}).items():
             if "executorLabel" in spec["components"][task["componentRef"]["name"]]:
                 cached[name.split("-")[0]] = task.get("cachingOptions", {}).get("enableCache", False)
-    assert set(cached) == set(STEPS)
+    assert set(cached) == set(STEP_NAMES)
     assert {name for name, on in cached.items() if on} == {
         "fetch", "validate", "tokenize", "finetune", "quantize", "evaluate",
     }  # fmt: skip

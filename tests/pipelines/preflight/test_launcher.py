@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from pipelines.pods import steps_of
 from pipelines.preflight.kubernetes import ask
@@ -30,7 +29,15 @@ def test_the_component_s_config_map_leads_it_to_the_server(cluster: Cluster, var
 
 @pytest.mark.parametrize(
     "providers",
-    [None, "", "[", "minio: {default: {endpoint: minio:9000}}", "s3: []", yaml.safe_dump({"s3": {"default": None}})],
+    [
+        None,
+        "",
+        "[",
+        "minio: {default: {endpoint: minio:9000}}",
+        "s3: []",
+        "s3: {default: {region: us-east-1}}",
+        "s3: {default: }",
+    ],
 )
 def test_without_it_the_launcher_may_look_elsewhere(cluster: Cluster, providers: str | None) -> None:
     if providers is not None:
